@@ -1,0 +1,44 @@
+"""Batch: the tensors of some pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Key(NamedTuple):
+    """Which pixels these are: the page, and which of its augmented versions (0 is the page as it is)."""
+
+    page: str
+    augmentation: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some pages, ready for any model.
+
+    pixels   [B, 3, H, W], RGB in 0..1, normalised for nobody: each model owns its normalisation.
+    targets  by name, each with a leading axis of B; classification has `label` [B] int64.
+    keys     one a page, in order.
+    """
+
+    pixels: Tensor
+    targets: Mapping[str, Tensor]
+    keys: tuple[Key, ...]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        targets = {name: value.to(device, non_blocking=True) for name, value in self.targets.items()}
+        return replace(self, pixels=self.pixels.to(device, non_blocking=True), targets=targets)
+
+    def select(self, rows: Tensor) -> "Batch":
+        """The batch of some rows, in the order given ([N] int64)."""
+        return Batch(
+            self.pixels[rows],
+            {name: value[rows] for name, value in self.targets.items()},
+            tuple(self.keys[i] for i in rows.tolist()),
+        )

@@ -1,0 +1,64 @@
+"""Method: one published distillation idea, and what it needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock, Schedule
+from distildoc.core.model import Model
+from distildoc.core.view import View
+
+Losses = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method asks for; compared with what is there before the first step.
+
+    student_taps, teacher_taps  features to capture (alias or module path).
+    teacher                     False for methods that learn from labels alone.
+    teacher_outputs             False where only features of the teacher are compared, so its forward may stop early.
+    couples_batch               compares pages of a batch with each other: accumulation would change the loss.
+    live_teacher                runs the teacher on pixels of its own making: a cache cannot serve it.
+    input_gradients             differentiates the student with respect to the pixels.
+    experts                     how many teachers it wants as a sequence; 1 means one View.
+    """
+
+    student_taps: tuple[str, ...] = ()
+    teacher_taps: tuple[str, ...] = ()
+    teacher: bool = True
+    teacher_outputs: bool = True
+    couples_batch: bool = False
+    live_teacher: bool = False
+    input_gradients: bool = False
+    experts: int = 1
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Compares the student's View with the teacher's and returns named scalar losses, unweighted.
+
+    A method that learns something of its own is also an nn.Module; what it holds is trained with the
+    student and left behind at export. `adapt` may change the student's head: that part is exported.
+    """
+
+    @property
+    def needs(self) -> Needs: ...
+
+    def adapt(self, student: Model) -> Model:
+        """The student to train; return it unchanged unless the method operates on its head or graph."""
+        ...
+
+    def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses: ...
+
+
+@dataclass(frozen=True)
+class Term:
+    """A method with its name in the records and its weight over time; weights live here and nowhere else."""
+
+    name: str
+    method: Method
+    weight: Schedule

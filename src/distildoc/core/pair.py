@@ -1,0 +1,41 @@
+"""Pair: what a method may know of student and teacher before the first step."""
+
+from dataclasses import dataclass
+
+import torch
+
+from distildoc.core.model import Model
+from distildoc.core.taps import shapes
+from distildoc.core.task import Task
+from distildoc.schema.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two models of a distillation, for building methods.
+
+    size     (height, width) in pixels of the batches to come.
+    teacher  None where there is none, or where it has no features of its own (an ensemble).
+             Its labels may stand in another order than the student's; Views are already aligned.
+    """
+
+    student: Model
+    teacher: Model | None
+    task: Task
+    size: tuple[int, int]
+
+    def require_teacher(self, method: str) -> Model:
+        """The teacher's model; raises ConfigError for a method that needs its modules."""
+        if self.teacher is None:
+            raise ConfigError(
+                f"method '{method}' reads features or the head of one teacher model; name a single `teacher` with a run"
+            )
+        return self.teacher
+
+    def student_shape(self, tap: str) -> torch.Size:
+        """Shape without the batch axis."""
+        return shapes(self.student, [tap], self.size)[tap]
+
+    def teacher_shape(self, tap: str, method: str) -> torch.Size:
+        """Shape without the batch axis."""
+        return shapes(self.require_teacher(method), [tap], self.size)[tap]

@@ -1,0 +1,132 @@
+"""Taps: read features of a model by alias or module path, through forward hooks."""
+
+import re
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distildoc.core.model import Model
+from distildoc.core.view import View
+from distildoc.schema.errors import TapError, closest
+
+ALIASES = ("penultimate", "map", "early", "middle", "late", "stage:N", "depth:F")
+
+
+def resolve(model: Model, tap: str) -> str:
+    """Module path of a tap.
+
+    Aliases: `penultimate`, `map` (last features before pooling), `early` / `middle` / `late` (a quarter, half,
+    all of the blocks), `stage:N` (block N from 0, negative from the end), `depth:F` (share F of the blocks).
+    Anything else is a module path, from the model or from its network. Raises TapError with the closest names.
+    """
+    if tap == "penultimate":
+        return model.places.penultimate
+    if tap == "map":
+        return model.places.map
+    shares = {"early": 0.25, "middle": 0.5, "late": 1.0}
+    stages = model.places.stages
+    if tap in shares:
+        return stages[_at_share(shares[tap], len(stages))]
+    if found := re.fullmatch(r"stage:(-?\d+)", tap):
+        index = int(found[1])
+        if not -len(stages) <= index < len(stages):
+            raise TapError(f"tap '{tap}': the model has {len(stages)} stages, 0 to {len(stages) - 1}")
+        return stages[index]
+    if found := re.fullmatch(r"depth:([0-9.]+)", tap):
+        share = float(found[1])
+        if not 0 < share <= 1:
+            raise TapError(f"tap '{tap}': the share must be above 0 and at most 1")
+        return stages[_at_share(share, len(stages))]
+    return _module_path(model, tap)
+
+
+def _at_share(share: float, count: int) -> int:
+    return max(0, round(share * count) - 1)
+
+
+def _module_path(model: Model, tap: str) -> str:
+    names = [name for name, _ in model.named_modules() if name]
+    for prefix in ("", "body.", "body.network."):
+        if prefix + tap in names:
+            return prefix + tap
+    network = [name.removeprefix("body.network.") for name in names]
+    raise TapError(f"no module '{tap}' in {type(model.body).__name__}; {closest(tap, [*network, *ALIASES])}")
+
+
+class _Stop(Exception):
+    """Raised inside a forward once everything wanted has been seen."""
+
+
+class Taps:
+    """Hooks on one model; use as a context manager, or call `remove` when done.
+
+    `outputs=False` ends the forward at the deepest tapped module (only where gradients are off).
+    The same module may carry several taps; two Taps never share state.
+    """
+
+    def __init__(self, model: Model, names: Sequence[str], *, outputs: bool = True) -> None:
+        self.model = model
+        self.outputs = outputs
+        self._paths = {name: resolve(model, name) for name in names}
+        self._seen: dict[str, Tensor] = {}
+        modules = dict(model.named_modules())
+        self._handles = [modules[path].register_forward_hook(self._keep(path)) for path in set(self._paths.values())]
+
+    def __call__(self, pixels: Tensor) -> View:
+        """Run the model; features come under the names they were asked for, in the module's own shape."""
+        self._seen.clear()
+        try:
+            outputs = self.model(pixels)
+        except _Stop:
+            outputs = {}
+        missing = [name for name, path in self._paths.items() if path not in self._seen]
+        if missing:
+            raise TapError(f"the forward of {type(self.model.body).__name__} never ran the taps {missing}")
+        features = {name: self._seen[path] for name, path in self._paths.items()}
+        self._seen = {}
+        return View(outputs, features)
+
+    def remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def __enter__(self) -> "Taps":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def _keep(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            self._seen[path] = as_tensor(output, path)
+            if not self.outputs and len(self._seen) == len(set(self._paths.values())):
+                raise _Stop
+
+        return hook
+
+
+def as_tensor(output: Any, path: str) -> Tensor:
+    """The tensor a module gave, or the first one of the record or tuple it gave."""
+    if isinstance(output, Tensor):
+        return output
+    values = output.values() if hasattr(output, "values") else output
+    for value in values:
+        if isinstance(value, Tensor):
+            return value
+    raise TapError(f"module '{path}' gives no tensor but {type(output).__name__}; tap one of its children")
+
+
+def shapes(model: Model, names: Sequence[str], size: tuple[int, int]) -> dict[str, torch.Size]:
+    """Shapes of the tapped features without the batch axis, from one forward on a blank page of (height, width)."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    with Taps(model, names) as taps, torch.no_grad():
+        view = taps(torch.ones(1, 3, *size, device=device))
+    model.train(training)
+    return {name: feature.shape[1:] for name, feature in view.features.items()}

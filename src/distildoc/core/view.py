@@ -1,0 +1,21 @@
+"""View: what one model says about one Batch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """Named outputs and named tapped features of one model on one batch.
+
+    outputs   classification: `logits` [B, C].
+    features  by tap name as the method wrote it, e.g. `penultimate` [B, D], `map` [B, C, H, W].
+    again     runs the same model on other pixels, with gradients to them (input-gradient methods, attacks);
+              None where the model is not at hand, as for cached outputs.
+    """
+
+    outputs: Mapping[str, Tensor]
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+    again: Callable[[Tensor], "View"] | None = None

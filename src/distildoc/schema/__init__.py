@@ -1,0 +1,1 @@
+"""Records that every floor shares: pages, labels, preprocessing, predictions, bundles, reports. No torch."""
