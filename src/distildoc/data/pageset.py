@@ -1,0 +1,214 @@
+"""PageSet: some pages with their labels, and the ways to take part of one.
+
+Every selection is a pure function of its seed and can be written down as a list of page ids.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from distildoc.schema.errors import InputError, closest
+from distildoc.schema.labels import LabelMap
+from distildoc.schema.pages import FailedPage, Page
+from distildoc.schema.writing import new_file
+
+_IDS_HEADER = "# distildoc page ids 1: "
+
+
+@dataclass(frozen=True)
+class PageSet:
+    """Pages in a fixed order, and the classes they may have.
+
+    labels  class names in order; pages without a class have the label None.
+    name    for records and messages, e.g. "rvl_cdip train".
+    """
+
+    pages: tuple[Page, ...]
+    labels: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        repeated = [id for id, times in Counter(page.id for page in self.pages).items() if times > 1]
+        if repeated:
+            raise InputError(f"{self.name}: {len(repeated)} page ids occur more than once, first '{repeated[0]}'")
+        for label in {page.label for page in self.pages} - {None, *self.labels}:
+            raise InputError(f"{self.name}: unknown class '{label}'; {closest(str(label), self.labels)}")
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits over labels, page ids and their classes, in order; the pixels are not read."""
+        digest = hashlib.sha256()
+        for text in (*self.labels, *(part for page in self.pages for part in (page.id, page.label or "\0"))):
+            raw = text.encode(errors="surrogateescape")
+            digest.update(len(raw).to_bytes(4, "little") + raw)
+        return digest.hexdigest()[:32]
+
+    def counts(self) -> dict[str, int]:
+        """Pages of every class, in the order of the labels, zero where there are none."""
+        seen = Counter(page.label for page in self.pages)
+        return {label: seen[label] for label in self.labels}
+
+
+def hold_out(pages: PageSet, *, fraction: float, seed: int) -> tuple[PageSet, PageSet]:
+    """(rest, held out): the same share of every class, at least one page of each side where a class has two.
+
+    Which pages are held out depends on the seed and the ids alone, not on their order.
+    Raises InputError for a fraction outside 0..1.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(f"{pages.name}: the fraction to hold out must be between 0 and 1, not {fraction}")
+    held: set[str] = set()
+    for members in _by_label(pages).values():
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        held.update(sorted((page.id for page in members), key=lambda id: _rank(id, seed))[:count])
+    rest = _where(pages, lambda page: page.id not in held)
+    return rest, replace(_where(pages, lambda page: page.id in held), name=f"{pages.name}, held out")
+
+
+def per_class(pages: PageSet, count: int, *, seed: int) -> PageSet:
+    """The first `count` pages of every class after shuffling all pages.
+
+    The recipe of DistilDoc's 1,000 pages a class (arXiv:2406.08226, section 4): NumPy's default generator permutes
+    the pages, as `datasets.Dataset.shuffle(seed)` does, so that the same rows in the same order give their subset.
+    Raises InputError where a class has fewer pages.
+    """
+    if count < 1:
+        raise InputError(f"{pages.name}: the number of pages a class must be at least 1, not {count}")
+    few = {label: found for label, found in pages.counts().items() if found < count}
+    if few:
+        label, least = next(iter(few)), min(few.values())
+        way_out = f"ask for at most {least}" if least else "drop empty classes with a label map"
+        raise InputError(f"{pages.name}: class '{label}' has {few[label]} pages, {count} are asked for; {way_out}")
+    taken: Counter[str] = Counter()
+    chosen = []
+    for index in np.random.default_rng(seed).permutation(len(pages)):
+        page = pages.pages[index]
+        if page.label is not None and taken[page.label] < count:
+            taken[page.label] += 1
+            chosen.append(page)
+    return replace(pages, pages=tuple(chosen), name=f"{pages.name}, {count} a class")
+
+
+def relabel(pages: PageSet, labels: LabelMap) -> PageSet:
+    """Classes renamed, merged or dropped with their pages; raises InputError where the map names an unknown class."""
+    for name in (*labels.rename, *labels.drop):
+        if name not in pages.labels:
+            raise InputError(f"{pages.name}: the label map names '{name}'; {closest(name, pages.labels)}")
+    new = {old: labels(old) for old in pages.labels}
+    kept = _where(pages, lambda page: page.label is None or new[page.label] is not None)
+    moved = [page if page.label is None else replace(page, label=new[page.label]) for page in kept.pages]
+    names = dict.fromkeys(name for name in new.values() if name is not None)
+    return replace(pages, pages=tuple(moved), labels=tuple(names))
+
+
+def write_ids(pages: PageSet, path: Path) -> None:
+    """Write the page ids down, one a line in order, so that the same pages can be read again with `only`."""
+    for page in pages.pages:
+        if len(page.id.splitlines()) != 1:
+            raise InputError(f"{pages.name}: page id {page.id!r} has a line break; rename the file")
+    with new_file(path) as part:
+        lines = [f"{_IDS_HEADER}{len(pages)} of {pages.name}", *(page.id for page in pages.pages)]
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def only(pages: PageSet, path: Path) -> PageSet:
+    """The pages whose ids a file lists, in the order of the file; raises InputError where one is not there."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the list of page ids ({error})") from error
+    wanted = [line for line in lines if line and not line.startswith(_IDS_HEADER)]
+    known = {page.id: page for page in pages.pages}
+    missing = [id for id in wanted if id not in known]
+    if missing:
+        raise InputError(f"{path}: {len(missing)} of {len(wanted)} pages are not in {pages.name}, first '{missing[0]}'")
+    return replace(pages, pages=tuple(known[id] for id in wanted))
+
+
+def check_pages(
+    pages: PageSet, *, skip_bad: bool, progress: Callable[[int], None] = lambda done: None
+) -> tuple[PageSet, list[FailedPage]]:
+    """Decode every page once: (the pages that can be read, the others with a reason).
+
+    `progress` gets the number of pages done. Raises InputError with the count and the first bad page, unless
+    `skip_bad`; also then where no page is left, or none of some class.
+    """
+    failed: list[FailedPage] = []
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        for done, failure in enumerate(pool.map(_decoded, pages.pages), start=1):
+            if failure is not None:
+                failed.append(failure)
+            progress(done)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if not failed:
+        return pages, []
+    if not skip_bad:
+        raise InputError(
+            f"{pages.name}: {len(failed)} of {len(pages)} pages cannot be read, first {failed[0].reason}; "
+            "mend them or leave them out with --skip-bad"
+        )
+    bad = {failure.id for failure in failed}
+    kept = _where(pages, lambda page: page.id not in bad)
+    _check_left(pages, kept)
+    return kept, failed
+
+
+def labelled(page: Page | FailedPage, label: str | None) -> Page:
+    """The page with its class; a failed one becomes a page that raises its reason when its pixels are asked for.
+
+    So a data set can hold damaged files until `check_pages` counts them.
+    """
+    if isinstance(page, Page):
+        return replace(page, label=label)
+    return Page(page.id, page.source, page.number, _Unreadable(page.reason), label)
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    reason: str
+
+    def __call__(self, longest_px: int | None) -> Image.Image:
+        raise InputError(self.reason)
+
+
+def _decoded(page: Page) -> FailedPage | None:
+    try:
+        page.image(64)  # decoders read the whole file all the same
+    except InputError as error:
+        return FailedPage(page.id, page.source, page.number, str(error))
+    return None
+
+
+def _check_left(before: PageSet, after: PageSet) -> None:
+    had, left = before.counts(), after.counts()
+    gone = [label for label in before.labels if had[label] and not left[label]]
+    if gone or not len(after):
+        what = f"class '{gone[0]}'" if gone else "the data set"
+        raise InputError(f"{before.name}: no page of {what} can be read")
+
+
+def _by_label(pages: PageSet) -> Mapping[str | None, list[Page]]:
+    groups: dict[str | None, list[Page]] = {}
+    for page in pages.pages:
+        groups.setdefault(page.label, []).append(page)
+    return groups
+
+
+def _where(pages: PageSet, keep: Callable[[Page], bool]) -> PageSet:
+    return replace(pages, pages=tuple(page for page in pages.pages if keep(page)))
+
+
+def _rank(id: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}\0{id}".encode(errors="surrogateescape"), digest_size=16).digest()

@@ -1,0 +1,1 @@
+"""Readers of data sets: each module has `read(*, ...) -> PageSet`."""

@@ -1,0 +1,148 @@
+"""Image files to upright RGB or grey pixels, from files nobody vouches for.
+
+EXIF orientation is applied, transparency lies over white, CMYK and palettes become RGB, 16-bit greys keep their upper
+byte. Whatever a decoder raises becomes one InputError that names the file. The size limit is on pixels, because that
+is what memory pays for: a picture of a few kilobytes can ask for gigabytes.
+"""
+
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from distildoc.schema.errors import InputError
+
+MAX_PIXELS = 89_478_485  # Pillow's own warning level: 256 MiB as RGB; a 600 dpi A3 scan has 70 million
+MAX_PAGES = 10_000  # pages read from one file
+
+_FILTERS = threading.Lock()  # warning filters belong to the whole process
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """Reads one picture of an image file when called with the longest side of use, in pixels (None: as stored)."""
+
+    path: Path
+    frame: int = 0
+
+    def __call__(self, longest_px: int | None) -> Image.Image:
+        return read_image(self.path, str(self.path), frame=self.frame, longest_px=longest_px)
+
+
+def read_image(file: Path | BinaryIO, name: str, *, frame: int = 0, longest_px: int | None = None) -> Image.Image:
+    """An RGB or L image; JPEG is decoded at half, a quarter or an eighth where that still covers `longest_px`.
+
+    Raises InputError with `name` for a file that is missing, no image, cut short, or above MAX_PIXELS.
+    """
+    try:
+        with _opened(file) as image:
+            image.seek(frame)
+            _check_size(image, name)
+            if longest_px is not None:
+                _decode_small(image, longest_px)
+            image.load()
+            return _plain(_upright(image))
+    except InputError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(_too_large(name)) from None
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file") from None
+    except Exception as error:  # decoders raise almost anything on damaged files
+        raise InputError(f"{name}: cannot read the image ({one_line(error)})") from error
+
+
+def frame_count(path: Path) -> int:
+    """Number of pictures in a TIFF file, read from its directories alone.
+
+    Raises InputError where a directory is damaged or the file holds more than MAX_PAGES.
+    """
+    try:
+        with _opened(path) as image:
+            count = 1
+            while _has_frame(image, count):
+                count += 1
+                if count > MAX_PAGES:
+                    raise InputError(f"{path}: more than {MAX_PAGES} pages in one file; split it")
+            return count
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: cannot read the image ({one_line(error)})") from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, without paths or line breaks that do not help."""
+    text = str(error).strip().splitlines()
+    if text and text[0].startswith("cannot identify image file"):
+        return "not an image, or damaged"
+    return (text[0] if text else type(error).__name__).rstrip(".")
+
+
+def _opened(file: Path | BinaryIO) -> Image.Image:
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(file)
+
+
+def _has_frame(image: Image.Image, frame: int) -> bool:
+    try:
+        image.seek(frame)
+    except EOFError:
+        return False
+    return True
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(_too_large(name))
+
+
+def _too_large(name: str) -> str:
+    return f"{name}: the image has more than {MAX_PIXELS / 1e6:.0f} million pixels; scale it down first"
+
+
+def _decode_small(image: Image.Image, longest_px: int) -> None:
+    share = longest_px / max(image.size)
+    if image.format == "JPEG" and share < 1:
+        image.draft(None, (max(1, round(image.width * share)), max(1, round(image.height * share))))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _to_bytes(image)
+    if image.has_transparency_data:
+        return _over_white(image)
+    if image.mode in ("1", "L"):
+        return image.convert("L")
+    return image.convert("RGB")
+
+
+def _to_bytes(image: Image.Image) -> Image.Image:
+    """Deep greys to 8 bits: floats up to 1 are shares of white, integers above 255 are 16-bit."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    top = values.max(initial=0.0)
+    if image.mode == "F" and top <= 1.0:
+        values = values * 255
+    elif image.mode.startswith("I;16") or top > 255:
+        values = values // 256
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    page = Image.new("RGBA", layer.size, "white")
+    page.alpha_composite(layer)
+    return page.convert("RGB")
