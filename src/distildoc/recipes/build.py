@@ -1,0 +1,150 @@
+"""Names become objects: the only place where a run file meets the library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from distildoc.core.clock import Schedule, constant, decay, linear
+from distildoc.core.method import Term
+from distildoc.core.model import Model
+from distildoc.core.pair import Pair
+from distildoc.core.task import Task
+from distildoc.core.teacher import Teacher
+from distildoc.data.augment import Augmentation
+from distildoc.data.loader import Loader
+from distildoc.methods import method_module
+from distildoc.models.build import build_model, settings_of
+from distildoc.models.load import load_body, load_model
+from distildoc.recipes.config import RampConfig, RunConfig, TermConfig
+from distildoc.recipes.pages import Splits
+from distildoc.recipes.settings import checked_settings
+from distildoc.recipes.teachers import teacher_models, teacher_of
+from distildoc.schema.errors import ConfigError
+from distildoc.schema.preprocess import Preprocess
+from distildoc.tasks.classification import classification
+from distildoc.teach.check import check_terms, teacher_taps
+from distildoc.teach.distiller import Distiller, adapted
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run trains, on what, and who teaches."""
+
+    task: Task
+    distiller: Distiller
+    teacher: Teacher | None
+    loader: Loader
+
+
+def preprocess_of(config: RunConfig) -> Preprocess:
+    return Preprocess(config.input.height, config.input.width, config.input.fit, config.input.grey)
+
+
+def augmentation_of(config: RunConfig) -> Augmentation | None:
+    if config.augmentation is None:
+        return None
+    settings = checked_settings(Augmentation, config.augmentation, "augmentation")
+    return Augmentation(**settings)
+
+
+def loader_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1) -> Loader:
+    """Training batches in the order that the run's seed gives."""
+    return Loader(
+        splits.train,
+        splits.train.labels,
+        preprocess_of(config),
+        augmentation_of(config),
+        batch=config.train.batch,
+        seed=config.seed,
+        rank=rank,
+        world=world,
+        workers=config.data.workers,
+        cache_bytes=config.data.cache_mb << 20,
+    )
+
+
+def student_of(config: RunConfig, labels: tuple[str, ...]) -> Model:
+    """The model of a run with its initial weights."""
+    size = (config.input.height, config.input.width)
+    seed = config.seed if config.model.seed is None else config.model.seed
+    channels = 1 if config.input.grey else 3
+    settings = checked_settings(settings_of(config.model.name), config.model.settings, f"model ({config.model.name})")
+    student = build_model(
+        config.model.name,
+        labels=labels,
+        size=size,
+        channels=channels,
+        pretrained=config.model.pretrained,
+        seed=seed,
+        **settings,
+    )
+    if config.start is not None:
+        load_body(student, config.start)
+    return student
+
+
+def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1) -> Parts:
+    """Everything training needs, checked; raises ConfigError before any step."""
+    labels = splits.train.labels
+    models = teacher_models(config.teacher)
+    pair = pair_of(config, models, labels)
+    terms = terms_of(config.terms, pair)
+    distiller = Distiller(adapted(pair.student, terms), terms)
+    loader = loader_of(config, splits, rank=rank, world=world)
+    teacher = _teacher(config, models, terms, labels=labels, loader=loader)
+    sample = next(loader.epoch(0)).select(torch.arange(2))
+    check_terms(distiller, teacher, augmentation=loader.augmentation, accumulate=config.train.accumulate, sample=sample)
+    return Parts(pair.task, distiller, teacher, loader)
+
+
+def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...]) -> Pair:
+    """The student with its initial weights, and the teacher's model where there is exactly one."""
+    return Pair(
+        student_of(config, labels),
+        models[0] if len(models) == 1 else None,
+        classification(labels, label_smoothing=config.train.label_smoothing),
+        (config.input.height, config.input.width),
+    )
+
+
+def terms_of(configs: Sequence[TermConfig], pair: Pair) -> list[Term]:
+    """The methods named, built for this pair, each under a name of its own."""
+    terms: list[Term] = []
+    for number, config in enumerate(configs):
+        where = f"terms[{number}] ({config.method})"
+        build = method_module(config.method).build
+        method = build(pair, **checked_settings(build, config.settings, where))
+        name = config.name or config.method
+        if name in {term.name for term in terms}:
+            raise ConfigError(f"{where}: two terms are called '{name}'; give one a `name`")
+        terms.append(Term(name, method, schedule_of(config.weight)))
+    return terms
+
+
+def schedule_of(weight: float | RampConfig) -> Schedule:
+    """A weight over time."""
+    if isinstance(weight, float):
+        return constant(weight)
+    if weight.kind == "linear":
+        return linear(weight.start, weight.end, until=weight.until)
+    if weight.kind == "decay":
+        return decay(weight.start, per_epoch=weight.per_epoch)
+    return constant(weight.start)
+
+
+def teacher_taps_of(config: RunConfig, terms: Sequence[Term]) -> tuple[str, ...]:
+    """Features the terms compare, and those the run asks to have cached for others."""
+    more = config.teacher.taps if config.teacher else ()
+    return tuple(sorted({*teacher_taps(terms), *more}))
+
+
+def _teacher(
+    config: RunConfig, models: Sequence[Model], terms: Sequence[Term], *, labels: tuple[str, ...], loader: Loader
+) -> Teacher | None:
+    needs = [term.method.needs for term in terms if term.method.needs.teacher]
+    if config.teacher is None or not needs:
+        return None
+    taps = teacher_taps_of(config, terms) if config.teacher.cache else teacher_taps(terms)
+    outputs = any(need.teacher_outputs for need in needs)
+    return teacher_of(config.teacher, models, labels=labels, loader=loader, taps=taps, outputs=outputs)

@@ -1,0 +1,122 @@
+"""The run file: what a run is made of, with a meaning and a unit for every key."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from distildoc.recipes.settings import Strict
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Choice(BaseModel):
+    """A name from one of our tables, and its settings beside it; they are checked where the name is resolved."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class SourceConfig(Choice):
+    kind: str  # reader of the pages: a key of DATA
+
+
+class HoldOut(Strict):
+    hold_out: Share  # share of the training pages set aside, stratified by class
+    seed: NonNegativeInt = 0  # which pages they are
+
+
+class LabelsConfig(Strict):
+    rename: dict[str, str] = Field(default_factory=dict)  # class of the source -> class of this run; many may go to one
+    drop: tuple[str, ...] = ()  # classes whose pages are left out
+
+
+class DataConfig(Strict):
+    train: SourceConfig
+    validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
+    test: SourceConfig | None = None  # read once, at the end
+    labels: LabelsConfig = LabelsConfig()
+    per_class: PositiveInt | None = None  # keep so many training pages a class
+    subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
+    skip_bad: bool = False  # leave out pages that cannot be read, and count them
+    cache_mb: PositiveInt = 1024  # memory for decoded pages, MiB
+    workers: NonNegativeInt = 0  # processes that decode pages
+
+
+class InputConfig(Strict):
+    height: Annotated[int, Field(ge=16, le=4096)] = 128  # pixels
+    width: Annotated[int, Field(ge=16, le=4096)] = 128  # pixels
+    fit: Literal["stretch", "pad"] = "stretch"
+    grey: bool = True  # drop colour
+
+
+class ModelConfig(Choice):
+    name: str  # a preset of MODELS, a hub id, a local folder, or timm:NAME
+    pretrained: bool = False  # load the weights of a hub id
+    seed: NonNegativeInt | None = None  # initial weights; None: the run's seed
+
+
+class TeacherConfig(Strict):
+    runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble
+    cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
+    cache_dtype: Literal["float32", "float16"] = "float32"
+    taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
+
+
+class RampConfig(Strict):
+    kind: Literal["constant", "linear", "decay"] = "constant"
+    start: float  # weight at the first step
+    end: float = 0.0  # linear: weight from `until` on
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear: share of the training
+    per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
+
+
+class TermConfig(Choice):
+    method: str  # a key of METHODS
+    weight: float | RampConfig = 1.0
+    name: str | None = None  # in the records; None: the method's
+
+
+class TrainConfig(Strict):
+    epochs: PositiveInt = 30
+    batch: PositiveInt = 32  # pages a step and process
+    accumulate: PositiveInt = 1  # steps whose gradients are added up
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    lr: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1  # share of the steps
+    clip_norm: PositiveFloat | None = 1.0  # largest gradient norm
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay a step of averaged weights
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False  # torch.compile
+    keep: Literal["best", "last"] = "best"  # by the score on validation pages
+    validate_every: PositiveInt = 1  # epochs
+    checkpoint_steps: PositiveInt = 200
+    trackers: tuple[Literal["tensorboard"], ...] = ()
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    threads: PositiveInt | None = None  # CPU threads; None: torch's choice
+
+
+class ExportConfig(Strict):
+    calibrate: bool = True  # fit a temperature on the validation pages
+    tolerance: PositiveFloat = 1e-3  # largest difference of a probability between student and bundle
+
+
+class RunConfig(Strict):
+    """One run: a model, its pages, what it learns from, and how."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    task: Literal["classification"] = "classification"
+    seed: NonNegativeInt = 0  # initial weights, order of pages, dropout
+    data: DataConfig
+    input: InputConfig = InputConfig()
+    augmentation: dict[str, Any] | None = None  # settings of Augmentation; None: pages as they are
+    model: ModelConfig
+    start: str | None = None  # folder of a run whose body weights to start from
+    teacher: TeacherConfig | None = None
+    terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
+    train: TrainConfig = TrainConfig()
+    export: ExportConfig = ExportConfig()

@@ -1,0 +1,112 @@
+"""RunFolder: where a run keeps its stages, each under the hash of what made it."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from distildoc.recipes.config import RunConfig
+from distildoc.recipes.files import config_hash, dump, read_run_file
+from distildoc.schema.errors import InputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run, and its `run.json`: what was done, with what, and what came out."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation"
+
+    @property
+    def bundle(self) -> Path:
+        return self.path / "bundle"
+
+    def config(self) -> RunConfig:
+        """The run file that is stored with the run."""
+        stored = self.path / "config.yaml"
+        if not stored.is_file():
+            raise InputError(
+                f"{self.path}: no run there (no config.yaml); give the folder that `distildoc train` wrote"
+            )
+        return read_run_file(stored)
+
+    def claim(self, config: RunConfig) -> None:
+        """Take the folder for this run; raises InputError where it holds another one."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        stored = self.path / "config.yaml"
+        if stored.is_file():
+            if config_hash(self.config()) != config_hash(config):
+                raise InputError(
+                    f"{self.path}: holds a run with other settings ({config_hash(self.config())}, this one is "
+                    f"{config_hash(config)}); choose another folder with -o, or delete it"
+                )
+            return
+        write_text(stored, dump(config))
+
+    def stage(self, name: str) -> dict[str, Any] | None:
+        """What a finished stage wrote down, or None."""
+        found = self.read().get("stages", {}).get(name)
+        return dict(found) if found else None
+
+    def require(self, name: str, way_out: str) -> dict[str, Any]:
+        """Like `stage`, but raises InputError for a stage that has not finished."""
+        found = self.stage(name)
+        if found is None:
+            raise InputError(f"{self.path}: stage '{name}' has not finished; {way_out}")
+        return found
+
+    def read(self) -> dict[str, Any]:
+        """run.json, or an empty mapping before the first stage has finished."""
+        path = self.path / "run.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    def finish(self, name: str, result: Mapping[str, object]) -> None:
+        """Write a stage's result into run.json, together with where it ran."""
+        config = self.config()
+        record = self.read() or {
+            "format": FORMAT,
+            "name": config.name,
+            "kind": "student" if config.teacher else "supervised",
+            "method": "+".join(term.method for term in config.terms),
+            "seed": config.seed,
+            "config_hash": config_hash(config),
+            "versions": {name: version(name) for name in ("distildoc", "torch", "transformers", "numpy")},
+            "hardware": hardware(),
+            "stages": {},
+        }
+        record["stages"][name] = dict(result)
+        write_text(self.path / "run.json", json.dumps(record, indent=1))
+
+
+def hardware() -> str:
+    """Processor and cores, in words."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once, so that a reader sees the old or the new content."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,63 @@
+"""Pages of a run: which are trained on, which select, which test."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from distildoc.data import data_module
+from distildoc.data.pageset import PageSet, check_pages, hold_out, per_class, relabel, write_ids
+from distildoc.recipes.config import DataConfig, HoldOut, SourceConfig
+from distildoc.recipes.settings import checked_settings
+from distildoc.schema.errors import InputError
+from distildoc.schema.labels import LabelMap
+from distildoc.schema.pages import FailedPage
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What training sees: pages to learn from, pages to select on, and what had to be left out."""
+
+    train: PageSet
+    validation: PageSet
+    failed: tuple[FailedPage, ...]
+
+
+def training_pages(data: DataConfig) -> Splits:
+    """Training and validation pages, mapped, cut to `per_class`, every page decoded once to find bad ones."""
+    pages = _read(data.train, data, "data.train")
+    if isinstance(data.validation, HoldOut):
+        rest, held = hold_out(pages, fraction=data.validation.hold_out, seed=data.validation.seed)
+    else:
+        rest, held = pages, _aligned(_read(data.validation, data, "data.validation"), pages.labels, "data.validation")
+    if data.per_class is not None:
+        rest = per_class(rest, data.per_class, seed=data.subset_seed)
+    train, bad_train = check_pages(rest, skip_bad=data.skip_bad)
+    validation, bad_validation = check_pages(held, skip_bad=data.skip_bad)
+    return Splits(train, validation, (*bad_train, *bad_validation))
+
+
+def test_pages(data: DataConfig, labels: tuple[str, ...]) -> PageSet:
+    """Pages that are read once, at the end; raises InputError where the run names none."""
+    if data.test is None:
+        raise InputError("the run names no test pages: add `data.test`, or give a folder with --pages")
+    return _aligned(_read(data.test, data, "data.test"), labels, "data.test")
+
+
+def write_splits(splits: Splits, folder: Path) -> None:
+    """Page ids of both splits, one a line, so that a run can be checked and repeated."""
+    write_ids(splits.train, folder / "train_pages.txt")
+    write_ids(splits.validation, folder / "validation_pages.txt")
+
+
+def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
+    read = data_module(source.kind).read
+    pages: PageSet = read(**checked_settings(read, source.settings, where))
+    return relabel(pages, LabelMap(data.labels.rename, data.labels.drop))
+
+
+def _aligned(pages: PageSet, labels: tuple[str, ...], where: str) -> PageSet:
+    unknown = sorted(set(pages.labels) - set(labels))
+    if unknown:
+        raise InputError(
+            f"{where}: classes {unknown} are not among the run's {list(labels)}; map them with `data.labels`"
+        )
+    return PageSet(pages.pages, labels, pages.name)
