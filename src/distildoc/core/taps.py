@@ -64,12 +64,14 @@ class Taps:
     """Hooks on one model; use as a context manager, or call `remove` when done.
 
     `outputs=False` ends the forward at the deepest tapped module (only where gradients are off).
-    The same module may carry several taps; two Taps never share state.
+    The same module may carry several taps; two Taps never share state, and hooks do nothing in a forward that
+    their own Taps did not start.
     """
 
     def __init__(self, model: Model, names: Sequence[str], *, outputs: bool = True) -> None:
         self.model = model
         self.outputs = outputs
+        self._running = False
         self._paths = {name: resolve(model, name) for name in names}
         self._seen: dict[str, Tensor] = {}
         modules = dict(model.named_modules())
@@ -78,10 +80,13 @@ class Taps:
     def __call__(self, pixels: Tensor) -> View:
         """Run the model; features come under the names they were asked for, in the module's own shape."""
         self._seen.clear()
+        self._running = True
         try:
             outputs = self.model(pixels)
         except _Stop:
             outputs = {}
+        finally:
+            self._running = False
         missing = [name for name, path in self._paths.items() if path not in self._seen]
         if missing:
             raise TapError(f"the forward of {type(self.model.body).__name__} never ran the taps {missing}")
@@ -103,6 +108,8 @@ class Taps:
 
     def _keep(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
+            if not self._running:
+                return
             self._seen[path] = as_tensor(output, path)
             if not self.outputs and len(self._seen) == len(set(self._paths.values())):
                 raise _Stop

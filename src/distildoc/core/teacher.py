@@ -13,6 +13,7 @@ class Teacher(Protocol):
     fingerprint  changes when the outputs for some pixels may change: hash of weights and settings.
     labels       class names in the order of the logits it returns.
     live         True where it can run on pixels it has not seen.
+    features     names of the tapped features its Views carry, so that a missing one is found before the first step.
     """
 
     @property
@@ -23,6 +24,9 @@ class Teacher(Protocol):
 
     @property
     def live(self) -> bool: ...
+
+    @property
+    def features(self) -> tuple[str, ...]: ...
 
     def __call__(self, batch: Batch) -> View:
         """Outputs and tapped features, detached from any graph."""

@@ -1,6 +1,6 @@
 """View: what one model says about one Batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -19,3 +19,12 @@ class View:
     outputs: Mapping[str, Tensor]
     features: Mapping[str, Tensor] = field(default_factory=dict)
     again: Callable[[Tensor], "View"] | None = None
+
+
+def one(teacher: View | Sequence[View]) -> View:
+    """The only View of a teacher; raises ValueError where there are several, for methods that ask for one expert."""
+    if isinstance(teacher, View):
+        return teacher
+    if len(teacher) != 1:
+        raise ValueError(f"this method compares the student with one teacher, got {len(teacher)} Views")
+    return teacher[0]

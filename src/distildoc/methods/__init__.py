@@ -1,0 +1,34 @@
+"""Published distillation ideas, one module each: `build(pair, *, settings) -> Method`."""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from distildoc.schema.errors import ConfigError, closest
+
+METHODS: dict[str, str] = {
+    "supervised": "distildoc.methods.supervised",
+    "kd": "distildoc.methods.kd",
+    "logit_mse": "distildoc.methods.logit_mse",
+    "nkd": "distildoc.methods.nkd",
+    "fitnet": "distildoc.methods.fitnet",
+    "simkd": "distildoc.methods.simkd",
+}
+GROUP = "distildoc.methods"  # entry points of other packages: a name, and a module with a `build` like ours
+
+
+def method_names() -> tuple[str, ...]:
+    """Ours, then those that installed packages add."""
+    return (*METHODS, *(name for name in sorted(entry_points(group=GROUP).names) if name not in METHODS))
+
+
+def method_module(name: str) -> ModuleType:
+    """The module of a method; raises ConfigError with the closest names."""
+    if name in METHODS:
+        return import_module(METHODS[name])
+    for found in entry_points(group=GROUP, name=name):
+        module = found.load()
+        if not isinstance(module, ModuleType) or not callable(getattr(module, "build", None)):
+            raise ConfigError(f"method '{name}': its entry point {found.value} is no module with a `build`")
+        return module
+    raise ConfigError(f"unknown method '{name}'; {closest(name, method_names())}")

@@ -1,0 +1,95 @@
+"""Heads: what stands between a body and its logits, rebuilt from plain JSON when a model is loaded."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from distildoc.core.model import Model
+from distildoc.models.projectors import build_projector, width
+from distildoc.schema.errors import ConfigError, InputError, closest
+
+
+class ProjectedHead(nn.Module):
+    """A projector and another model's classifier, frozen: what SimKD leaves inside the student.
+
+    projector   the body's vector [B, S] or map [B, S, H, W] into the classifier's feature space.
+    pool        mean over the page where the projector gives a map; identity where it gives a vector.
+    classifier  reads [B, T].
+    """
+
+    def __init__(self, projector: nn.Module, classifier: nn.Linear, *, pool: nn.Module) -> None:
+        super().__init__()
+        self.projector = projector
+        self.pool = pool
+        self.classifier = classifier.requires_grad_(False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.projector(features)))
+        return logits
+
+
+class MeanOverPage(nn.Module):
+    """[B, C, H, W] to [B, C]."""
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return feature.mean((2, 3))
+
+
+def build_head(spec: Mapping[str, object]) -> nn.Module:
+    """The head that a description names, with weights not yet loaded.
+
+    {"kind": "linear", "features": D, "classes": C} or {"kind": "projected", "projector": {...}, "classifier": {...}}.
+    Raises InputError for any other description.
+    """
+    kind = spec.get("kind")
+    if kind == "linear":
+        return nn.Linear(width(spec, "features"), width(spec, "classes"))
+    if kind == "projected":
+        return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
+    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected'])}")
+
+
+def projected_head(projector: Mapping[str, object], classifier: Mapping[str, object]) -> ProjectedHead:
+    """A ProjectedHead from the descriptions of its parts."""
+    linear = build_head(classifier)
+    if not isinstance(linear, nn.Linear):
+        raise InputError("the classifier behind a projector must be linear; the model description is damaged")
+    pool = MeanOverPage() if projector.get("kind") == "cnn" else nn.Identity()
+    return ProjectedHead(build_projector(projector), linear, pool=pool)
+
+
+def linear_spec(classifier: nn.Linear) -> dict[str, object]:
+    """The description of a linear head."""
+    return {"kind": "linear", "features": classifier.in_features, "classes": classifier.out_features}
+
+
+def classifier_of(model: Model) -> tuple[nn.Linear, str]:
+    """The last linear layer of a model, and the tap of the vector [B, D] that it reads.
+
+    Raises ConfigError for a head that is no linear layer, which cannot be lent to another model.
+    """
+    head = model.head
+    if isinstance(head, ProjectedHead):
+        return head.classifier, "head.pool"
+    if isinstance(head, nn.Linear):
+        return head, "penultimate"
+    raise ConfigError(f"the head of {type(model.body).__name__} is {type(head).__name__}, not one linear layer")
+
+
+def reordered(classifier: nn.Linear, columns: Sequence[int]) -> nn.Linear:
+    """A copy on the CPU whose class i is class columns[i] of the given layer."""
+    rows = torch.as_tensor(columns)
+    copy = nn.Linear(classifier.in_features, len(rows))
+    bias = torch.zeros(classifier.out_features) if classifier.bias is None else classifier.bias.detach().cpu()
+    with torch.no_grad():
+        copy.weight.copy_(classifier.weight.detach().cpu()[rows])
+        copy.bias.copy_(bias[rows])
+    return copy
+
+
+def _part(spec: Mapping[str, object], key: str) -> Mapping[str, object]:
+    value = spec.get(key)
+    if not isinstance(value, Mapping):
+        raise InputError(f"model description: `head.{key}` must be a mapping, got {type(value).__name__}")
+    return value

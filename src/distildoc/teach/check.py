@@ -1,0 +1,122 @@
+"""Check, before the first step, that the parts of a distillation fit each other."""
+
+from collections.abc import Sequence
+
+import torch
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock
+from distildoc.core.method import Needs, Term
+from distildoc.core.teacher import Teacher
+from distildoc.core.view import View
+from distildoc.data.augment import Augmentation
+from distildoc.schema.errors import ConfigError
+from distildoc.schema.labels import align
+from distildoc.teach.distiller import NOBODY, Distiller
+from distildoc.teach.ensemble import Experts
+
+
+def check_terms(
+    distiller: Distiller,
+    teacher: Teacher | Experts | None,
+    *,
+    augmentation: Augmentation | None = None,
+    accumulate: int = 1,
+    sample: Batch | None = None,
+) -> None:
+    """Raises ConfigError with the term, the reason and the way out; changes nothing.
+
+    augmentation  of the training pages.
+    accumulate    batches an optimiser step.
+    sample        some training pages; with them every method is run once, so that shapes are known to fit.
+    """
+    for term in distiller.terms:
+        _check_needs(term, teacher, accumulate)
+    if teacher is not None:
+        _check_labels(distiller, teacher)
+        if not teacher.live and augmentation is not None and augmentation.views is None:
+            raise ConfigError(
+                "a cached teacher cannot follow unbounded augmentation; set `augmentation.views` to the number of "
+                "views that are cached, or drop the teacher's `cache`"
+            )
+    if sample is not None:
+        _try(distiller, teacher, sample)
+
+
+def teacher_taps(terms: Sequence[Term]) -> tuple[str, ...]:
+    """Features that a teacher must give these terms."""
+    return tuple(sorted({tap for term in terms for tap in term.method.needs.teacher_taps}))
+
+
+def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int) -> None:
+    needs = term.method.needs
+    if needs.couples_batch and accumulate > 1:
+        raise ConfigError(
+            f"term '{term.name}' compares the pages of a batch, so `train.accumulate` = {accumulate} would change its "
+            "meaning; set it to 1 and lower `train.batch`"
+        )
+    if not needs.teacher:
+        return
+    if teacher is None:
+        raise ConfigError(f"term '{term.name}' learns from a teacher, and there is none; name one under `teacher.runs`")
+    if needs.live_teacher and not teacher.live:
+        raise ConfigError(
+            f"term '{term.name}' runs the teacher on pixels of its own making, which a cache cannot answer; drop the "
+            "teacher's `cache`"
+        )
+    _check_views(term.name, needs, teacher)
+
+
+def _check_views(name: str, needs: Needs, teacher: Teacher | Experts) -> None:
+    count = len(teacher.members) if isinstance(teacher, Experts) else 1
+    if needs.experts != count:
+        raise ConfigError(f"term '{name}' wants {needs.experts} teachers as experts, and the run has {count}")
+    lacking = [tap for tap in needs.teacher_taps if tap not in teacher.features]
+    if lacking and not teacher.live:
+        raise ConfigError(
+            f"term '{name}' needs the teacher's features {lacking}, and the cache holds "
+            f"{list(teacher.features) or 'none'}; cache again with these terms, or drop the teacher's `cache`"
+        )
+    if lacking:
+        raise ConfigError(
+            f"term '{name}' needs the features {lacking} of one teacher, and this one gives "
+            f"{list(teacher.features) or 'none'}; name a single teacher"
+        )
+
+
+def _check_labels(distiller: Distiller, teacher: Teacher | Experts) -> None:
+    if teacher.labels == distiller.student.labels:
+        return
+    align(teacher.labels, distiller.student.labels)  # says which classes are missing where
+    raise ConfigError(
+        "teacher and student have the same classes in another order; wrap the teacher in `Aligned(teacher, labels)`"
+    )
+
+
+def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch) -> None:
+    """One forward of every term, in evaluation mode, leaving statistics and random numbers as they were."""
+    modes = {module: module.training for module in distiller.modules()}
+    sample = sample.to(next(distiller.parameters()).device)
+    distiller.eval()
+    try:
+        with torch.random.fork_rng():
+            views = NOBODY if teacher is None else teacher(sample)
+            sample, student = distiller.look(sample)
+            for term in distiller.terms:
+                _call(term, student, views, sample)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _call(term: Term, student: View, teacher: View | Sequence[View], sample: Batch) -> None:
+    try:
+        losses = term.method(student, teacher, sample, Clock(0, 1, 0.0))
+    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"term '{term.name}' does not fit these models and pages: {reason}") from error
+    for name, loss in losses.items():
+        if loss.ndim:
+            raise ConfigError(
+                f"term '{term.name}': its loss '{name}' has shape {tuple(loss.shape)}; a method takes the mean itself"
+            )

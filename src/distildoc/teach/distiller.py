@@ -1,0 +1,88 @@
+"""Distiller: the student, whatever the methods learn beside it, and the weighted sum of their losses.
+
+    total = sum_terms weight_term(clock) x sum of the term's losses
+
+The teacher is no part of it: its View comes in with the batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor, nn
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock
+from distildoc.core.method import Losses, Term
+from distildoc.core.model import Model
+from distildoc.core.taps import Taps
+from distildoc.core.view import View
+from distildoc.losses.precision import full
+from distildoc.schema.errors import ConfigError
+
+NOBODY = View({})  # the teacher of a run without one
+
+
+def adapted(student: Model, terms: Sequence[Term]) -> Model:
+    """The student as the methods want it (SimKD gives it another head), term by term."""
+    for term in terms:
+        student = term.method.adapt(student)
+    return student
+
+
+class Distiller(nn.Module):
+    """Student and methods as one thing to train.
+
+    student  already `adapted`; it is what is exported.
+    terms    named differently; a method that learns something is an nn.Module and is trained along.
+
+    Taps stay attached to the student from here on; raises TapError for one that is not there.
+    """
+
+    def __init__(self, student: Model, terms: Sequence[Term]) -> None:
+        super().__init__()
+        names = [term.name for term in terms]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"a distiller needs terms with names of their own, got {names}; set `name`")
+        self.student = student
+        self.terms = tuple(terms)
+        self.learned = nn.ModuleDict({t.name: t.method for t in terms if isinstance(t.method, nn.Module)})
+        needs = [term.method.needs for term in terms]
+        self._taps = Taps(student, sorted({tap for need in needs for tap in need.student_taps}))
+        self._pixel_gradients = any(need.input_gradients for need in needs)
+
+    def forward(self, batch: Batch, teacher: View | Sequence[View] | None, clock: Clock) -> tuple[Tensor, Losses]:
+        """(total, losses): the scalar to differentiate, and every term's losses as they are, without weights.
+
+        A loss is called after its term, or TERM/LOSS where a term has several. A term whose weight is exactly 0 is
+        left out, so that the run is the same bit for bit as one without it.
+        """
+        batch, student = self.look(batch)
+        total: Tensor | None = None
+        losses: dict[str, Tensor] = {}
+        for term in self.terms:
+            weight = term.weight(clock)
+            if weight == 0:
+                continue
+            found = term.method(student, NOBODY if teacher is None else teacher, batch, clock)
+            part = weight * reduce(add, (full(loss) for loss in found.values()))
+            total = part if total is None else total + part
+            losses |= {term.name if len(found) == 1 else f"{term.name}/{name}": loss for name, loss in found.items()}
+        return self._nothing() if total is None else total, losses
+
+    def look(self, batch: Batch) -> tuple[Batch, View]:
+        """The batch as methods see it, its pixels tracking gradients where one needs that, and the student's View."""
+        if self._pixel_gradients:
+            batch = replace(batch, pixels=batch.pixels.detach().requires_grad_())
+        return batch, replace(self._taps(batch.pixels), again=self._taps)
+
+    def release(self) -> Model:
+        """The student without its taps, for saving and exporting."""
+        self._taps.remove()
+        return self.student
+
+    def _nothing(self) -> Tensor:
+        """0, with a gradient of 0: every term is switched off at this step."""
+        return torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum() * 0.0

@@ -1,0 +1,60 @@
+"""Live: a teacher that runs a model on every batch."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from distildoc.core.batch import Batch
+from distildoc.core.model import Model
+from distildoc.core.taps import Taps
+from distildoc.core.view import View
+from distildoc.models.load import fingerprint
+
+
+class Live:
+    """Runs a frozen model in evaluation mode, without gradients; it is no part of the distiller.
+
+    taps     features its Views carry, by alias or module path; TapError for a path that is not there.
+    outputs  False ends the forward at the deepest tap, where nothing reads the logits.
+
+    The model itself is frozen and put in evaluation mode. The precision is the caller's (autocast is left as it is).
+    """
+
+    live = True
+
+    def __init__(self, model: Model, *, taps: Sequence[str] = (), outputs: bool = True) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self._outputs = outputs
+        self._taps = Taps(model, tuple(taps), outputs=outputs)
+        self._fingerprint = fingerprint(model)
+        self.labels = model.labels
+        self.features = tuple(taps)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights and the recipe; which features are tapped does not change them."""
+        return self._fingerprint
+
+    def __call__(self, batch: Batch) -> View:
+        self._taps.outputs = self._outputs
+        with torch.no_grad():
+            view = self._taps(batch.pixels)
+        return replace(view, again=self._again)
+
+    def to(self, device: torch.device | str) -> "Live":
+        self._model.to(device)
+        return self
+
+    def _again(self, pixels: Tensor) -> View:
+        """Full outputs and features on other pixels, with gradients to them though not to the weights."""
+        self._taps.outputs = True
+        with torch.enable_grad():
+            return replace(self._taps(pixels), again=self._again)
+
+
+def joint_fingerprint(parts: Sequence[str]) -> str:
+    """One fingerprint of several, in order; 32 hex digits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

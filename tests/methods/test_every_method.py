@@ -1,0 +1,223 @@
+"""What holds for every method of the table; a new one is tested here by being listed."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock, constant
+from distildoc.core.method import Losses, Method, Term
+from distildoc.core.pair import Pair
+from distildoc.core.view import View
+from distildoc.methods import METHODS, method_module
+from distildoc.models.load import load_model, save_model
+from distildoc.teach.check import check_terms, teacher_taps
+from distildoc.teach.distiller import NOBODY, Distiller, adapted
+from distildoc.teach.live import Live
+
+CLOCK = Clock(0, 10, 0.0)
+NETWORKS = [(student, teacher) for student in ("cnn", "vit") for teacher in ("cnn", "vit")]
+NOT_ZERO_AT_AGREEMENT = {
+    "supervised": "its target is the label, not the teacher",
+    "nkd": "cross-entropies, not divergences: at agreement the teacher's entropy is left",
+}
+every_method = pytest.mark.parametrize("name", METHODS)
+every_pair = pytest.mark.parametrize("networks", NETWORKS, ids=["-".join(pair) for pair in NETWORKS])
+PairOf = Callable[..., Pair]
+
+
+class Case:
+    """A method at work on a pair of models."""
+
+    def __init__(self, name: str, pair: Pair) -> None:
+        assert pair.teacher is not None
+        torch.manual_seed(0)  # of whatever the method learns
+        self.method: Method = method_module(name).build(pair)
+        terms = [Term(name, self.method, constant(1.0))]
+        self.teacher_model = pair.teacher
+        needs = self.method.needs
+        self.teacher = Live(pair.teacher, taps=teacher_taps(terms), outputs=needs.teacher_outputs)
+        self.distiller = Distiller(adapted(pair.student, terms), terms)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Losses]:
+        total, losses = self.distiller(batch, self.teacher(batch), CLOCK)
+        return total, losses
+
+    def views(self, batch: Batch) -> tuple[View, View]:
+        """Student's and teacher's, detached."""
+        with torch.no_grad():
+            student = self.distiller.look(batch)[1]
+        return student, self.teacher(batch) if self.method.needs.teacher else NOBODY
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+@every_method
+@every_pair
+def test_gives_finite_scalars_and_a_gradient_into_the_student_alone(
+    name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch
+) -> None:
+    case = Case(name, pair_of(*networks))
+    check_terms(case.distiller, case.teacher, sample=batch)
+    total, losses = case(batch)
+    total.backward()
+    assert losses
+    assert all(loss.shape == () and torch.isfinite(loss) for loss in losses.values())
+    found = gradients(case.distiller.student)
+    assert sum(gradient.abs().sum() for gradient in found.values()) > 0
+    assert all(torch.isfinite(gradient).all() for gradient in found.values())
+    assert not gradients(case.teacher_model)
+
+
+@every_method
+@every_pair
+def test_a_few_steps_on_one_batch_lower_its_loss(
+    name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch
+) -> None:
+    case = Case(name, pair_of(*networks))
+    optimiser = torch.optim.Adam([p for p in case.distiller.parameters() if p.requires_grad], lr=3e-3)
+    totals = []
+    for _ in range(6):
+        total, _ = case(batch)
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        totals.append(total.item())
+    assert totals[-1] < totals[0]
+
+
+@every_method
+def test_order_of_pages_does_not_matter(name: str, pair_of: PairOf, batch: Batch) -> None:
+    case = Case(name, pair_of("cnn", "vit"))
+    total, _ = case(batch)
+    again, _ = case(batch.select(torch.tensor([3, 5, 0, 1, 4, 2])))
+    torch.testing.assert_close(again, total, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in NOT_ZERO_AT_AGREEMENT])
+@pytest.mark.parametrize("network", ["cnn", "vit"])
+def test_is_zero_where_student_and_teacher_agree_and_nothing_is_learned(
+    name: str, network: str, pair_of: PairOf, batch: Batch
+) -> None:
+    pair = pair_of(network, "none")
+    pair.student.eval()
+    case = Case(name, replace(pair, teacher=deepcopy(pair.student)))
+    if case.distiller.student is not pair.student or list(case.distiller.learned.parameters()):
+        pytest.skip("it learns a projection, which does not agree at first")
+    case.distiller.eval()
+    total, _ = case(batch)
+    assert total.item() == pytest.approx(0, abs=1e-6)
+
+
+@every_method
+@pytest.mark.parametrize("size", [0.0, 1e4])
+def test_gradient_is_finite_at_equal_and_extreme_values(name: str, size: float, pair_of: PairOf, batch: Batch) -> None:
+    case = Case(name, pair_of("cnn", "cnn"))
+    if case.method.needs.live_teacher or case.method.needs.input_gradients:
+        pytest.skip("its values come from running a network, not from a View")
+    student, teacher = (_scaled(view, size) for view in case.views(batch))
+    leaves = [*student.outputs.values(), *student.features.values()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    losses = case.method(student, teacher, batch, CLOCK)
+    sum(losses.values()).backward()
+    found = [leaf.grad for leaf in leaves if leaf.grad is not None]
+    assert found
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(torch.isfinite(gradient).all() for gradient in found)
+
+
+@every_method
+def test_a_batch_without_labels_gives_finite_losses_and_gradients(name: str, pair_of: PairOf, batch: Batch) -> None:
+    case = Case(name, pair_of("vit", "cnn"))
+    total, _ = case(replace(batch, targets={"label": torch.full((6,), -1)}))
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(case.distiller).values())
+
+
+@every_method
+@every_pair
+def test_bf16_is_near_fp32(name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch) -> None:
+    case = Case(name, pair_of(*networks))
+    total, losses = case(batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half, half_losses = case(batch)
+    assert all(loss.dtype == torch.float32 for loss in half_losses.values())
+    torch.testing.assert_close(half, total, rtol=0.1, atol=0.02)
+    assert losses.keys() == half_losses.keys()
+
+
+@every_method
+@every_pair
+def test_saved_student_is_whole_and_has_no_leftovers(
+    name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch, tmp_path: Path
+) -> None:
+    pair = pair_of(*networks)
+    case = Case(name, pair)
+    case(batch)[0].backward()
+    student = case.distiller.release().eval()
+    if student is pair.student:
+        assert set(student.state_dict()) == set(pair_of(*networks).student.state_dict())
+    save_model(student, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(batch.pixels)["logits"], student(batch.pixels)["logits"], rtol=0, atol=0)
+
+
+@every_method
+def test_at_weight_zero_the_supervised_run_is_the_same_bit_for_bit(name: str, pair_of: PairOf, batch: Batch) -> None:
+    finals = []
+    for others in ((), (name,)):
+        pair = pair_of("cnn", "vit")
+        supervised = Term("labels", method_module("supervised").build(pair), constant(1.0))
+        methods = [method_module(other).build(pair) for other in others]
+        if any(method.adapt(pair.student) is not pair.student for method in methods):
+            pytest.skip("it changes the student, so there is no equal run without it")
+        terms = [supervised, *(Term(other, m, constant(0.0)) for other, m in zip(others, methods, strict=True))]
+        distiller = Distiller(pair.student, terms)
+        teacher = Live(pair.teacher, taps=teacher_taps(terms))
+        optimiser = torch.optim.AdamW(distiller.parameters(), lr=1e-2)
+        for _ in range(3):
+            distiller(batch, teacher(batch), CLOCK)[0].backward()
+            nn.utils.clip_grad_norm_(distiller.parameters(), 0.5)
+            optimiser.step()
+            optimiser.zero_grad()
+        finals.append(pair.student.state_dict())
+    assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0])
+
+
+@every_method
+def test_settings_have_types_defaults_and_a_page_of_documentation(name: str) -> None:
+    module = method_module(name)
+    settings = list(inspect.signature(module.build).parameters.values())[1:]
+    assert all(setting.kind is setting.KEYWORD_ONLY for setting in settings)
+    assert all(inspect.Parameter.empty not in (setting.default, setting.annotation) for setting in settings)
+    assert module.build.__doc__
+    assert "arXiv" in module.__doc__ or "No paper" in module.__doc__
+    assert " = " in module.__doc__, "the formula"
+
+
+def test_the_table_lists_every_module_and_every_module_has_its_own_test() -> None:
+    package = import_module("distildoc.methods")
+    modules = {path.stem for path in Path(package.__path__[0]).glob("*.py")} - {"__init__"}
+    assert {path.rpartition(".")[2] for path in METHODS.values()} == modules
+    tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert modules <= tests
+    assert len(modules) >= 6
+
+
+def _scaled(view: View, size: float) -> View:
+    def scale(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: size * values.detach() for name, values in named.items()}
+
+    return View(scale(view.outputs), scale(view.features))
