@@ -15,7 +15,8 @@ RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
 
 def check(run_file: RunFile, overrides: Overrides = None) -> None:
     """Build everything a run needs and say what would stop it, without training."""
-    from distildoc.recipes import read_run_file, stages
+    from distildoc.recipes import stages
+    from distildoc.recipes.files import read_run_file
 
     for line in stages.check(read_run_file(run_file, overrides or ())):
         typer.echo(line)
@@ -23,7 +24,8 @@ def check(run_file: RunFile, overrides: Overrides = None) -> None:
 
 def cache(run_file: RunFile, overrides: Overrides = None) -> None:
     """Write the teacher's outputs for every page and augmentation, once."""
-    from distildoc.recipes import read_run_file, stages
+    from distildoc.recipes import stages
+    from distildoc.recipes.files import read_run_file
 
     with bar("cache") as advance:
         typer.echo(stages.cache(read_run_file(run_file, overrides or ()), progress=advance))
@@ -31,7 +33,8 @@ def cache(run_file: RunFile, overrides: Overrides = None) -> None:
 
 def train(run_file: RunFile, overrides: Overrides = None, out: Out = None) -> None:
     """Train a model, or distil one where the run file names a teacher; goes on where it was stopped."""
-    from distildoc.recipes import read_run_file, stages
+    from distildoc.recipes import stages
+    from distildoc.recipes.files import read_run_file
 
     config = read_run_file(run_file, overrides or ())
     typer.echo(stages.train(config, out or Path("runs") / config.name))
@@ -39,15 +42,12 @@ def train(run_file: RunFile, overrides: Overrides = None, out: Out = None) -> No
 
 def run(run_file: RunFile, overrides: Overrides = None, out: Out = None) -> None:
     """All stages in turn: cache, train, evaluate, export, verify."""
-    from distildoc.recipes import read_run_file, stages
+    from distildoc.recipes import stages
+    from distildoc.recipes.files import read_run_file
 
     config = read_run_file(run_file, overrides or ())
-    folder = out or Path("runs") / config.name
     with bar("cache") as advance:
-        stages.cache_if_named(config, progress=advance)
-    typer.echo(stages.train(config, folder))
-    for stage in (stages.evaluate, stages.export, stages.verify):
-        typer.echo(stage(folder))
+        stages.run(config, out or Path("runs") / config.name, say=typer.echo, progress=advance)
 
 
 def evaluate(

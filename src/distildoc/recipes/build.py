@@ -15,7 +15,7 @@ from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
 from distildoc.methods import method_module
 from distildoc.models.build import build_model, settings_of
-from distildoc.models.load import load_body, load_model
+from distildoc.models.load import load_body
 from distildoc.recipes.config import RampConfig, RunConfig, TermConfig
 from distildoc.recipes.pages import Splits
 from distildoc.recipes.settings import checked_settings
@@ -89,8 +89,10 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     pair = pair_of(config, models, labels)
-    terms = terms_of(config.terms, pair)
-    distiller = Distiller(adapted(pair.student, terms), terms)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)  # draws what the methods learn beside the student
+        terms = terms_of(config.terms, pair)
+        distiller = Distiller(adapted(pair.student, terms), terms)
     loader = loader_of(config, splits, rank=rank, world=world)
     teacher = _teacher(config, models, terms, labels=labels, loader=loader)
     sample = next(loader.epoch(0)).select(torch.arange(2))
@@ -133,8 +135,8 @@ def schedule_of(weight: float | RampConfig) -> Schedule:
     return constant(weight.start)
 
 
-def teacher_taps_of(config: RunConfig, terms: Sequence[Term]) -> tuple[str, ...]:
-    """Features the terms compare, and those the run asks to have cached for others."""
+def cached_taps(config: RunConfig, terms: Sequence[Term]) -> tuple[str, ...]:
+    """Features to cache: those the terms compare, and those the run asks for on behalf of others."""
     more = config.teacher.taps if config.teacher else ()
     return tuple(sorted({*teacher_taps(terms), *more}))
 
@@ -145,6 +147,5 @@ def _teacher(
     needs = [term.method.needs for term in terms if term.method.needs.teacher]
     if config.teacher is None or not needs:
         return None
-    taps = teacher_taps_of(config, terms) if config.teacher.cache else teacher_taps(terms)
     outputs = any(need.teacher_outputs for need in needs)
-    return teacher_of(config.teacher, models, labels=labels, loader=loader, taps=taps, outputs=outputs)
+    return teacher_of(config.teacher, models, labels=labels, loader=loader, taps=teacher_taps(terms), outputs=outputs)

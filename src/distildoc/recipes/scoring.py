@@ -1,7 +1,7 @@
 """The stages after training: evaluate, export, verify."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,19 @@ from distildoc.evaluate.run import Evaluation, report_of
 from distildoc.evaluate.run import evaluate as score
 from distildoc.evaluate.table import PageTable
 from distildoc.evaluate.torch_predictor import TorchPredictor
-from distildoc.evaluate.write import write_evaluation
+from distildoc.evaluate.write import REPORT, write_evaluation
+from distildoc.export.bundle import write_bundle
+from distildoc.export.verify import verify as verify_bundle
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.build import preprocess_of
 from distildoc.recipes.folder import RunFolder, write_text
-from distildoc.recipes.pages import test_pages
+from distildoc.recipes.pages import test_pages, training_pages
 from distildoc.schema.errors import InputError
 from distildoc.schema.predictions import Predictor
+from distildoc.schema.report import read_report
 
 TRAIN_FIRST = "run `distildoc train` on its run file"
+SHOWN = ("accuracy", "aurc", "ece")
 
 
 def evaluate(run: Path) -> str:
@@ -51,14 +55,46 @@ def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool) 
     if out is None:
         raise InputError("say where to write the evaluation with --out")
     predictor: Predictor
-    if (target / "bundle.json").is_file():
-        predictor = distildoc.load(target)
-    else:
-        predictor = student_of_run(RunFolder(target))
+    predictor = distildoc.load(target) if (target / "bundle.json").is_file() else student_of_run(RunFolder(target))
     labelled = read_folder(path=pages)
     found = score(predictor, labelled.pages, skip_bad=skip_bad, source={"scored": target.name})
     write_evaluation(found, out)
     return f"{out}: {summary(found)}"
+
+
+def export(run: Path) -> str:
+    """Write a run's student as a bundle that runs without torch."""
+    folder = RunFolder(run)
+    student = student_of_run(folder)
+    stored = folder.evaluation / REPORT
+    report = read_report(stored) if stored.is_file() else None
+    record = folder.read()
+    bundle = write_bundle(
+        folder.bundle,
+        student.model,
+        preprocess=student.preprocess,
+        temperature=student.temperature,
+        source={"run": str(record["name"]), "config_hash": str(record["config_hash"])},
+        report=report,
+    )
+    size = sum(path.stat().st_size for path in folder.bundle.iterdir())
+    folder.finish("export", {"bundle": bundle.id, "bytes": size})
+    return f"{folder.bundle}: bundle {bundle.id}, {size / 2**20:.2f} MiB"
+
+
+def verify(run: Path) -> str:
+    """Compare the bundle with the student on the run's validation pages; raises InputError on drift."""
+    folder = RunFolder(run)
+    config = folder.config()
+    folder.require("export", f"run `distildoc export {run}` first")
+    splits = training_pages(config.data)
+    model = load_model(folder.model)
+    found = verify_bundle(folder.bundle, model, splits.validation.pages, tolerance=config.export.tolerance)
+    folder.finish("verify", asdict(found))
+    return (
+        f"{folder.bundle}: verified on {found.pages} pages, largest difference of a probability "
+        f"{found.probability_difference:.1e}, agreement {found.agreement:.4f}"
+    )
 
 
 def student_of_run(folder: RunFolder) -> TorchPredictor:
@@ -75,9 +111,6 @@ def summary(found: Evaluation) -> str:
     shown = [f"{name} {scores[name].value:.4f} [{scores[name].low:.4f}, {scores[name].high:.4f}]" for name in SHOWN]
     failed = f", {found.report.failed} unreadable" if found.report.failed else ""
     return f"{', '.join(shown)} on {found.report.pages} pages{failed}"
-
-
-SHOWN = ("accuracy", "aurc", "ece")
 
 
 def _without_temperature(table: PageTable, temperature: float) -> PageTable:

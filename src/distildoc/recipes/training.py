@@ -13,7 +13,7 @@ from distildoc.core.model import Model, parameter_count
 from distildoc.data.loader import Loader
 from distildoc.evaluate.temperature import fit_temperature
 from distildoc.models.load import fingerprint, save_model
-from distildoc.recipes.build import Parts, loader_of, pair_of, parts_of, preprocess_of, teacher_taps_of, terms_of
+from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, preprocess_of, terms_of
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.files import config_hash
 from distildoc.recipes.folder import RunFolder
@@ -59,7 +59,7 @@ def cache(config: RunConfig, progress: Advance | None = None) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
-    teacher = live_teacher(models, labels, teacher_taps_of(config, terms))
+    teacher = live_teacher(models, labels, cached_taps(config, terms))
     loader = loader_of(config, splits)
     store = write_cache(
         config.teacher.cache, teacher, loader=loader, dtype=config.teacher.cache_dtype, progress=progress
