@@ -12,6 +12,7 @@ from torch import nn
 from distildoc.core.model import Model, parameter_count
 from distildoc.data.loader import Loader
 from distildoc.evaluate.temperature import fit_temperature
+from distildoc.evaluate.torch_predictor import evaluating
 from distildoc.models.load import fingerprint, save_model
 from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, preprocess_of, terms_of
 from distildoc.recipes.config import RunConfig
@@ -103,11 +104,9 @@ def validation_loader(config: RunConfig, splits: Splits) -> Loader:
 
 def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Logits [N, C] and targets [N] of a loader's pages; the model's mode is left as it was."""
-    device, training = next(model.parameters()).device, model.training
-    model.eval()
-    with torch.no_grad():
+    device = next(model.parameters()).device
+    with evaluating(model), torch.no_grad():
         found = [(model(b.pixels.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
-    model.train(training)
     logits, targets = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return logits, targets
 

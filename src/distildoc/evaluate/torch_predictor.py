@@ -1,0 +1,120 @@
+"""TorchPredictor: a torch model as a Predictor, so that it is scored by the code that scores its bundle."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from distildoc.core.model import Model
+from distildoc.predict.classify import classified, softmax
+from distildoc.schema.errors import InputError
+from distildoc.schema.pages import FailedPage, Page
+from distildoc.schema.predictions import Classification
+from distildoc.schema.preprocess import Preprocess, to_network_input
+
+
+@dataclass(frozen=True)
+class PageLogits:
+    """Logits [C] in fp32 of one page, before any temperature."""
+
+    page: Page
+    logits: NDArray[np.float32]
+
+
+class TorchPredictor:
+    """Streams pages through a model in batches; holds the pixels of one batch.
+
+    The model runs in eval mode without gradients, and every module is back in its own mode after each batch.
+    `temperature` divides the logits. `device` None leaves the model where it is; otherwise it is moved there.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        preprocess: Preprocess,
+        *,
+        temperature: float = 1.0,
+        batch: int = 32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not temperature > 0 or batch < 1:
+            raise ValueError(f"temperature must be above 0 and batch at least 1, got {temperature} and {batch}")
+        self.model = model if device is None else model.to(device)
+        self.preprocess = preprocess
+        self.temperature = temperature
+        self.batch = batch
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.model.labels
+
+    def __call__(self, pages: Iterable[Page]) -> Iterator[Classification | FailedPage]:
+        """Probabilities in page order; a page that cannot be read or scored comes back as a FailedPage in its place."""
+        for answer in self.logits(pages):
+            if isinstance(answer, FailedPage):
+                yield answer
+            else:
+                scaled = answer.logits[None] / np.float32(self.temperature)
+                yield classified(answer.page, self.labels, softmax(scaled)[0])
+
+    def logits(self, pages: Iterable[Page]) -> Iterator[PageLogits | FailedPage]:
+        """Logits in page order, for fitting a temperature."""
+        waiting: list[tuple[Page, NDArray[np.uint8]] | FailedPage] = []
+        read = 0
+        for page in pages:
+            waiting.append(self._read(page))
+            read += not isinstance(waiting[-1], FailedPage)
+            if read == self.batch:
+                yield from self._run(waiting)
+                waiting, read = [], 0
+        yield from self._run(waiting)
+
+    def _read(self, page: Page) -> tuple[Page, NDArray[np.uint8]] | FailedPage:
+        try:
+            return page, self.preprocess(page.image(self.preprocess.longest_px))
+        except InputError as error:
+            return FailedPage(page.id, page.source, page.number, str(error))
+
+    def _run(self, waiting: list[tuple[Page, NDArray[np.uint8]] | FailedPage]) -> Iterator[PageLogits | FailedPage]:
+        pixels = [entry[1] for entry in waiting if not isinstance(entry, FailedPage)]
+        rows = iter(self._forward(np.stack(pixels)) if pixels else ())
+        for entry in waiting:
+            yield entry if isinstance(entry, FailedPage) else PageLogits(entry[0], next(rows))
+
+    def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        device = next(self.model.parameters()).device
+        inputs = torch.from_numpy(to_network_input(pixels)).to(device)
+        with evaluating(self.model), torch.no_grad():
+            logits = self.model(inputs)["logits"]
+        return np.asarray(logits.float().cpu().numpy(), np.float32)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """All modules in eval mode inside; afterwards each as it was, also those frozen apart from the rest."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def labelled_logits(predictor: TorchPredictor, pages: Iterable[Page]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits [N, C] and true classes [N] of the pages that have a known label and can be read.
+
+    Raises InputError where none is left.
+    """
+    rows, targets = [], []
+    for answer in predictor.logits(page for page in pages if page.label in predictor.labels):
+        if not isinstance(answer, FailedPage) and answer.page.label is not None:
+            rows.append(answer.logits)
+            targets.append(predictor.labels.index(answer.page.label))
+    if not rows:
+        raise InputError(f"no labelled page can be read to fit a temperature; classes: {', '.join(predictor.labels)}")
+    return np.stack(rows), np.array(targets, np.int64)

@@ -1,0 +1,229 @@
+"""Bundle: an exported student in a folder, and what its bundle.json says.
+
+bundle.json   format, task, labels, preprocessing, temperature, graph, hashes, where it comes from
+model.onnx    pixels [batch, 3, height, width] in 0..1 to logits [batch, classes], already calibrated
+README.md     model card; not hashed, people may add to it
+report.json   the evaluation, where there was one
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from distildoc.schema.errors import InputError, closest
+from distildoc.schema.json_files import read_json
+from distildoc.schema.preprocess import Preprocess
+
+FORMAT = 1  # raised when the meaning of a field changes
+DESCRIPTION = "bundle.json"
+MAX_FILE_BYTES = 2 << 30  # what one ONNX file can hold
+MAX_SIDE_PX = 8192
+MAX_LABELS = 100_000
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # a file beside bundle.json, never a path
+WAY_OUT = "export or fetch the bundle again"
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The network: a file of the bundle, the names of its inputs and outputs, and its ONNX operator set."""
+
+    file: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    opset: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file of the bundle must be: SHA-256 in hex, and its size."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What bundle.json says.
+
+    temperature  what the student's logits were divided by; the graph's output is divided already.
+    source       run, fingerprint of the student and the like, by name.
+    versions     of the software that exported it.
+    cost         parameters and what else was measured, by name.
+    scores       primary figures of the report, by name.
+    """
+
+    task: str
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+    temperature: float
+    graph: Graph
+    files: Mapping[str, Stored]
+    source: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """16 hex digits of everything above: the same id, the same predictions."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values with the number of the format."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """The bundle in a folder, once every file it lists has the size and the hash it should have.
+
+    Raises InputError in one line for anything missing, truncated, changed, or not ours.
+    """
+    path = Path(folder) / DESCRIPTION
+    if not path.is_file():
+        raise InputError(f"{folder}: no bundle there (no {DESCRIPTION}); give the folder that `distildoc export` wrote")
+    bundle = bundle_from_json(read_json(path), str(path))
+    for name, stored in bundle.files.items():
+        _check_file(Path(folder) / name, stored)
+    return bundle
+
+
+def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
+    """The bundle in decoded JSON; raises InputError naming the place, the field and the value."""
+    if content.get("format") != FORMAT:
+        raise InputError(f"{where}: bundle format {content.get('format')!r}, this version reads {FORMAT}; {WAY_OUT}")
+    try:
+        bundle = Bundle(
+            task=_text(content["task"], "task"),
+            labels=_labels(content["labels"]),
+            preprocess=_preprocess(_mapping(content["preprocess"], "preprocess")),
+            temperature=_positive(content["temperature"], "temperature"),
+            graph=_graph(_mapping(content["graph"], "graph")),
+            files=_each(content["files"], "files", _stored),
+            source=_each(content["source"], "source", _text),
+            versions=_each(content["versions"], "versions", _text),
+            cost=_each(content["cost"], "cost", _number),
+            scores=_each(content["scores"], "scores", _number),
+        )
+    except KeyError as error:
+        raise InputError(f"{where}: the bundle has no field {error}; {WAY_OUT}") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; {WAY_OUT}") from None
+    if bundle.graph.file not in bundle.files:
+        raise InputError(f"{where}: the graph '{bundle.graph.file}' is not among its files; {WAY_OUT}")
+    return bundle
+
+
+def stored(path: Path) -> Stored:
+    """Hash and size of a file as it lies there."""
+    with path.open("rb") as file:
+        return Stored(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def _check_file(path: Path, wanted: Stored) -> None:
+    if not path.is_file() or path.is_symlink():
+        raise InputError(f"{path}: missing from the bundle, or no plain file; {WAY_OUT}")
+    size = path.stat().st_size
+    if size != wanted.bytes:
+        state = "truncated" if size < wanted.bytes else "changed"
+        raise InputError(f"{path}: {state}: {size} bytes, {DESCRIPTION} says {wanted.bytes}; {WAY_OUT}")
+    if stored(path).sha256 != wanted.sha256:
+        raise InputError(f"{path}: changed since the export: its SHA-256 is not the one in {DESCRIPTION}; {WAY_OUT}")
+
+
+def _labels(value: object) -> tuple[str, ...]:
+    labels = _names(value, "labels")
+    if len(labels) > MAX_LABELS or len(set(labels)) != len(labels):
+        raise ValueError(f"'labels' must be at most {MAX_LABELS} names, none twice")
+    return labels
+
+
+def _preprocess(value: Mapping[str, object]) -> Preprocess:
+    _known(value, ("height", "width", "fit", "grey"), "preprocess")
+    height, width = (_whole(value[side], f"preprocess.{side}", MAX_SIDE_PX) for side in ("height", "width"))
+    grey = value["grey"]
+    if not isinstance(grey, bool):
+        raise ValueError(f"'preprocess.grey' must be true or false, got {grey!r}")
+    return Preprocess(height, width, _fit(value["fit"]), grey)
+
+
+def _fit(value: object) -> Literal["stretch", "pad"]:
+    if value == "stretch":
+        return "stretch"
+    if value == "pad":
+        return "pad"
+    raise ValueError(f"'preprocess.fit' must be stretch or pad, got {_shown(value)}")
+
+
+def _graph(value: Mapping[str, object]) -> Graph:
+    _known(value, ("file", "inputs", "outputs", "opset"), "graph")
+    inputs, outputs = _names(value["inputs"], "graph.inputs"), _names(value["outputs"], "graph.outputs")
+    return Graph(_text(value["file"], "graph.file"), inputs, outputs, _whole(value["opset"], "graph.opset", 1000))
+
+
+def _stored(value: object, at: str) -> Stored:
+    name = at.partition(".")[2]
+    if not FILE_NAME.fullmatch(name):
+        raise ValueError(f"'files' may only name files beside {DESCRIPTION}, got {_shown(name)}")
+    fields = _mapping(value, at)
+    digest = _text(fields["sha256"], f"{at}.sha256")
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError(f"'{at}.sha256' must be 64 hex digits, got {_shown(digest)}")
+    return Stored(digest, _whole(fields["bytes"], f"{at}.bytes", MAX_FILE_BYTES))
+
+
+def _known(value: Mapping[str, object], names: tuple[str, ...], at: str) -> None:
+    for name in value:
+        if name not in names:
+            raise ValueError(f"'{at}' has an unknown field '{name}'; {closest(name, names)}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _text(value: object, at: str) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError(f"'{at}' must be text, got {_shown(value)}")
+    return value
+
+
+def _names(value: object, at: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"'{at}' must be a list of names, got {_shown(value)}")
+    return tuple(_text(name, at) for name in value)
+
+
+def _whole(value: object, at: str, largest: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
+        raise ValueError(f"'{at}' must be a whole number from 1 to {largest}, got {_shown(value)}")
+    return value
+
+
+def _number(value: object, at: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"'{at}' must be a finite number, got {_shown(value)}")
+    return value
+
+
+def _positive(value: object, at: str) -> float:
+    number = _number(value, at)
+    if number <= 0:
+        raise ValueError(f"'{at}' must be above 0, got {number}")
+    return float(number)
+
+
+def _mapping(value: object, at: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"'{at}' must be an object, got {_shown(value)}")
+    return value
+
+
+def _each(value: object, at: str, item: Callable[[object, str], V]) -> dict[str, V]:
+    return {name: item(entry, f"{at}.{name}") for name, entry in _mapping(value, at).items()}
