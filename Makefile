@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= passive
 export TOKENIZERS_PARALLELISM ?= false
+# one thread a test process: two of them share the cores
+test check test-all: export OMP_NUM_THREADS = 1
 
 .PHONY: install demo test check format test-all clean
 

@@ -1,0 +1,1 @@
+"""A trained student leaves the house: as ONNX, in a bundle, compared with what it was."""

@@ -1,0 +1,1 @@
+"""Networks as students and teachers: by name, by hub id, from disk."""

@@ -1,0 +1,39 @@
+"""The last linear layer for other classes: rows travel by name, and classes nobody knew make a new layer."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+NEW_STD = 0.02  # standard deviation of a new classifier's weights, as transformers draws them
+
+logger = logging.getLogger(__name__)
+
+
+def fitted_linear(old: nn.Linear, known: Sequence[str], labels: Sequence[str], *, where: str) -> nn.Linear:
+    """A layer with one row for every label.
+
+    Where all labels are among the known classes (case, blanks, hyphens and underscores aside), their rows are
+    kept in the order of the labels; otherwise the layer is drawn anew from the current random state.
+    """
+    rows = {_folded(name): row for row, name in enumerate(known[: old.out_features])}
+    wanted = [rows.get(_folded(name)) for name in labels]
+    kept = [row for row in wanted if row is not None]
+    new = nn.Linear(old.in_features, len(labels), bias=old.bias is not None)
+    with torch.no_grad():
+        if len(kept) == len(labels):
+            logger.info("%s: classifier kept, %d of its %d classes by name", where, len(labels), old.out_features)
+            new.weight.copy_(old.weight[kept])
+            if old.bias is not None:
+                new.bias.copy_(old.bias[kept])
+            return new
+        logger.info("%s: new classifier for %d classes; the weights know other classes", where, len(labels))
+        nn.init.normal_(new.weight, std=NEW_STD)
+        if old.bias is not None:
+            nn.init.zeros_(new.bias)
+    return new
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", " ").replace("-", " ").strip()

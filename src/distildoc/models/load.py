@@ -1,0 +1,165 @@
+"""Models on disk: model.json says what to build, model.safetensors holds the weights.
+
+Loading reads these two files and nothing else: no network, no pickles, no code from the folder.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from distildoc.core.model import Model, Normalise, Places
+from distildoc.models.build import body_from
+from distildoc.models.heads import build_head
+from distildoc.schema.errors import InputError
+from distildoc.schema.json_files import read_json
+from distildoc.schema.writing import new_folder
+
+FORMAT = 1
+DESCRIPTION = "model.json"
+WEIGHTS = "model.safetensors"
+
+
+def save_model(model: Model, folder: str | Path) -> None:
+    """Write model.json and model.safetensors; the folder appears whole or keeps what it had.
+
+    Raises InputError where the disk is full.
+    """
+    with new_folder(Path(folder)) as part:
+        save_file(
+            {name: value.detach().cpu().contiguous().clone() for name, value in _state(model).items()}, part / WEIGHTS
+        )
+        content = {"format": FORMAT, **_description(model)}
+        (part / DESCRIPTION).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def load_model(folder: str | Path) -> Model:
+    """The model that `save_model` wrote, on the CPU, in eval mode.
+
+    Raises InputError, naming the file, where something is missing, truncated or does not fit.
+    """
+    path = Path(folder) / DESCRIPTION
+    content = read_json(path)
+    if content.get("format") != FORMAT:
+        raise InputError(f"{path}: format {content.get('format')!r}, this version reads {FORMAT}")
+    try:
+        model = _blank(content)
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+    _fill(model, _tensors(Path(folder) / WEIGHTS), str(Path(folder) / WEIGHTS))
+    return model.eval()
+
+
+def load_body(model: Model, folder: str | Path) -> None:
+    """Start from the body of a saved model (its folder, or the run that holds it as `model/`); the head stays.
+
+    Raises InputError where the two bodies are not of the same make.
+    """
+    found = [path for path in (Path(folder) / WEIGHTS, Path(folder) / "model" / WEIGHTS) if path.is_file()]
+    if not found:
+        raise InputError(f"{folder}: no finished run or model there (no {WEIGHTS}); train it first or mend the path")
+    body = {name: value for name, value in _tensors(found[0]).items() if name.startswith("body.")}
+    here = {name: value for name, value in _state(model).items() if name.startswith("body.")}
+    _check_fit(here, body, str(found[0]))
+    model.load_state_dict(body, strict=False)
+
+
+def fingerprint(model: Model) -> str:
+    """32 hex digits of all that outputs and named features depend on: make, labels, normalisation, every tensor."""
+    digest = hashlib.blake2b(json.dumps(_description(model), sort_keys=True).encode(), digest_size=16)
+    for name, value in sorted(_state(model).items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(raw.numpy().data)
+    return digest.hexdigest()
+
+
+def _state(model: Model) -> dict[str, Tensor]:
+    return cast(dict[str, Tensor], model.state_dict())
+
+
+def _description(model: Model) -> dict[str, object]:
+    return {
+        "labels": list(model.labels),
+        "normalise": asdict(model.normalise),
+        "places": asdict(model.places),
+        "recipe": model.recipe,
+    }
+
+
+def _blank(content: Mapping[str, object]) -> Model:
+    """The model of a description, weights yet to come."""
+    recipe = _mapping(content, "recipe")
+    normalise, places = _mapping(content, "normalise"), _mapping(content, "places")
+    labels = content["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise InputError("`labels` must be a list of names")
+    size = normalise["size"]
+    return Model(
+        body_from(recipe),
+        build_head(_mapping(recipe, "head")),
+        normalise=Normalise(
+            _numbers(normalise["mean"]), _numbers(normalise["std"]), None if size is None else _pair(size)
+        ),
+        labels=labels,
+        places=Places(
+            penultimate=str(places["penultimate"]),
+            map=str(places["map"]),
+            stages=tuple(str(stage) for stage in cast(list[object], places["stages"])),
+            tokens=int(cast(int, places["tokens"])),
+        ),
+        recipe=recipe,
+    )
+
+
+def _mapping(content: Mapping[str, object], key: str) -> dict[str, object]:
+    value = content.get(key)
+    if not isinstance(value, dict):
+        raise InputError(f"`{key}` must be a mapping, found {type(value).__name__}")
+    return value
+
+
+def _numbers(value: object) -> tuple[float, ...]:
+    return tuple(float(item) for item in cast(list[float], value))
+
+
+def _pair(value: object) -> tuple[int, int]:
+    height, width = cast(list[int], value)
+    return int(height), int(width)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return cast(dict[str, Tensor], load_file(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; the model is incomplete, save or train it again") from None
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not readable weights ({error}); the file may be truncated, save it again") from None
+
+
+def _fill(model: Model, tensors: dict[str, Tensor], where: str) -> None:
+    _check_fit(_state(model), tensors, where)
+    model.load_state_dict(tensors)
+
+
+def _check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> None:
+    """Same names and shapes, or an InputError that shows the first difference."""
+    missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    if missing or extra:
+        raise InputError(
+            f"{where}: weights of another network: {len(missing)} missing (first: {next(iter(missing), '-')}), "
+            f"{len(extra)} unknown (first: {next(iter(extra), '-')})"
+        )
+    for name, value in wanted.items():
+        if value.shape != found[name].shape:
+            raise InputError(
+                f"{where}: '{name}' has shape {tuple(found[name].shape)}, the network wants {tuple(value.shape)}; "
+                "were size, channels or widths changed?"
+            )

@@ -1,0 +1,31 @@
+"""CSV: one line a page, failed ones included; the last columns are the probabilities, `p:` before the class."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distildoc.schema.bundle import Bundle
+from distildoc.schema.pages import FailedPage
+from distildoc.schema.predictions import Prediction
+
+SUFFIX = ".csv"
+COLUMNS = ("id", "source", "page", "label", "confidence", "error")
+
+
+@contextmanager
+def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | FailedPage], None]]:
+    """Give the function that writes one page: columns id, source, page, label, confidence, error, then p:CLASS."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([*COLUMNS, *(f"p:{label}" for label in bundle.labels)])
+
+        def write(page: Prediction | FailedPage) -> None:
+            if isinstance(page, FailedPage):
+                table.writerow([page.id, page.source, page.number, "", "", page.reason, *[""] * len(bundle.labels)])
+                return
+            probabilities = [f"{value:.7f}" for value in page.probabilities]
+            where = (page.page.id, page.page.source, page.page.number)
+            table.writerow([*where, page.label, f"{page.confidence:.7f}", "", *probabilities])
+
+        yield write

@@ -1,0 +1,59 @@
+"""JSON: one object with the bundle, a list of pages and a list of failed pages, written page by page."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from distildoc.schema.bundle import Bundle
+from distildoc.schema.pages import FailedPage
+from distildoc.schema.predictions import Classification, Prediction
+
+SUFFIX = ".json"
+FORMAT = 1
+
+
+@contextmanager
+def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | FailedPage], None]]:
+    """Give the function that writes one page.
+
+    {"format", "distildoc", "bundle": {"id", "task", "labels"}, "pages": [{"id", "source", "page", "label",
+    "confidence", "probabilities": {label: 0..1}}], "failed": [{"id", "source", "page", "reason"}]}
+    """
+    head = {"id": bundle.id, "task": bundle.task, "labels": list(bundle.labels)}
+    failed: list[FailedPage] = []
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"format": {FORMAT}, "distildoc": "{version("distildoc")}", "bundle": {_text(head)},\n"pages": [')
+        between = "\n"
+
+        def write(page: Prediction | FailedPage) -> None:
+            nonlocal between
+            if isinstance(page, FailedPage):
+                failed.append(page)
+                return
+            file.write(between + _text(_record(page)))
+            between = ",\n"
+
+        yield write
+        file.write('\n],\n"failed": [' + ",".join("\n" + _text(_failure(page)) for page in failed) + "\n]}\n")
+
+
+def _record(prediction: Classification) -> dict[str, object]:
+    probabilities = [round(float(value), 7) for value in prediction.probabilities]
+    return {
+        "id": prediction.page.id,
+        "source": prediction.page.source,
+        "page": prediction.page.number,
+        "label": prediction.label,
+        "confidence": round(prediction.confidence, 7),
+        "probabilities": dict(zip(prediction.labels, probabilities, strict=True)),
+    }
+
+
+def _failure(page: FailedPage) -> dict[str, object]:
+    return {"id": page.id, "source": page.source, "page": page.number, "reason": page.reason}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
