@@ -1,0 +1,1 @@
+"""Training: one generator of steps, and around it state, checkpoints, records, progress and selection."""
