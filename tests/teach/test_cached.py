@@ -19,6 +19,7 @@ from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach import partial
+from distildoc.teach.aligned import Aligned
 from distildoc.teach.cached import Cached, contents_of, open_cache, write_cache
 from distildoc.teach.live import Live
 from distildoc.teach.store import Store
@@ -107,6 +108,15 @@ def test_only_the_features_that_the_teacher_taps_are_read(cache: Path, model_of:
     view = cached(next(loader_of().epoch(0)))
     assert cached.features == ("penultimate",)
     assert (set(view.features), set(view.outputs)) == ({"penultimate"}, {"logits"})
+
+
+def test_a_run_whose_classes_stand_in_another_order_reads_the_same_scores(
+    cache: Path, model_of: ModelOf, loader_of: LoaderOf
+) -> None:
+    live = Aligned(Live(model_of(1)), ("memo", "invoice", "form", "letter"))
+    cached = Aligned(open_cache(cache, live, loader=loader_of()), live.labels)
+    batch = next(iter(loader_of().epoch(0)))
+    torch.testing.assert_close(cached(batch).outputs, live(batch).outputs)
 
 
 def test_a_part_of_the_pages_and_views_can_be_read(teacher: Live, loader_of: LoaderOf, tmp_path: Path) -> None:

@@ -92,6 +92,13 @@ def test_where_every_weight_is_zero_the_gradient_is_zero(pair: Pair, batch: Batc
     assert not any(p.grad is None or p.grad.any() for p in pair.student.parameters())
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_methods_that_each_put_in_a_head_are_an_error_that_names_both(order: int, pair: Pair) -> None:
+    both = [Term(name, method_module("simkd").build(pair, projector=name), constant(1.0)) for name in ("cnn", "mlp")]
+    with pytest.raises(ConfigError, match=r"'(cnn|mlp)' and '(cnn|mlp)'"):
+        adapted(pair.student, both[::order])
+
+
 def test_two_terms_of_one_name_are_an_error(pair: Pair) -> None:
     with pytest.raises(ConfigError, match=r"names of their own, got \['a', 'a'\]"):
         Distiller(pair.student, terms(("a", {}, constant(1.0)), ("a", {}, constant(1.0))))

@@ -107,6 +107,12 @@ def test_aligned_holds_for_other_pixels_too(batch: Batch) -> None:
     assert torch.equal(view.again(torch.ones(2)).outputs["logits"], 2 * noise(0).flip(1))
 
 
+def test_aligned_permutes_the_last_axis_where_a_page_has_several_rows_of_scores(batch: Batch) -> None:
+    scores = torch.arange(12, dtype=torch.float32).reshape(1, 3, 4)  # one page, three queries, four classes
+    view = Aligned(Says(scores), LABELS[::-1])(batch)
+    assert view.outputs["logits"].tolist() == [[[3, 2, 1, 0], [7, 6, 5, 4], [11, 10, 9, 8]]]
+
+
 def test_aligned_leaves_the_same_order_alone(batch: Batch) -> None:
     logits = noise(0)
     assert Aligned(Says(logits), LABELS)(batch).outputs["logits"] is logits

@@ -83,6 +83,11 @@ def test_fingerprint_follows_the_weights_and_not_the_taps(model_of: ModelOf) -> 
     assert Live(model).fingerprint != first.fingerprint
 
 
+def test_the_model_follows_the_pixels_to_their_device(model_of: ModelOf, batch: Batch) -> None:
+    teacher = Live(model_of(0))
+    assert teacher(batch.to("meta")).outputs["logits"].device.type == "meta"
+
+
 def test_an_unknown_tap_is_an_error_at_once(model_of: ModelOf) -> None:
     with pytest.raises(TapError, match="closest: penultimate"):
         Live(model_of(0), taps=("penultimte",))

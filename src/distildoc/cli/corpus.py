@@ -7,7 +7,7 @@ import typer
 
 from distildoc.cli.progress import bar
 
-app = typer.Typer(help="The built-in corpus of generated pages.", no_args_is_help=True)
+app = typer.Typer(help="The built-in corpus of generated pages.")
 
 
 @app.callback()

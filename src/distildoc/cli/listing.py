@@ -1,6 +1,7 @@
 """`distildoc methods` and `distildoc models`: what can be named in a run file."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -11,26 +12,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def methods(as_json: AsJson = False) -> None:
-    """List the distillation methods."""
+    """List the distillation methods: paper, year, what they compare and need."""
     from distildoc.recipes.listing import method_rows
 
-    _show("methods", method_rows(), as_json)
+    _show(method_rows(), ("name", "kind", "needs", "paper"), as_json)
 
 
 def models(as_json: AsJson = False) -> None:
     """List the model presets."""
     from distildoc.recipes.listing import model_rows
 
-    _show("models", model_rows(), as_json)
+    _show(model_rows(), ("name", "model"), as_json)
 
 
-def _show(title: str, rows: list[dict[str, str]], as_json: bool) -> None:
+def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = Table(title=title, title_justify="left")
-    for column in rows[0]:
-        table.add_column(column)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*(_cell(row[column]) for column in columns))
     Console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)

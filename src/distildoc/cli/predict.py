@@ -37,6 +37,7 @@ def predict(
             skip_bad=skip_bad,
             progress=advance,
         )
-    typer.echo(f"{summary.pages} pages, {summary.failed} failed")
+    failed = f", {summary.failed} could not be read" if summary.failed else ""
+    typer.echo(f"{summary.pages} pages{failed}")
     for path in summary.written:
         typer.echo(path)

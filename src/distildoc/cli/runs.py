@@ -1,53 +1,54 @@
 """The stages of a run: check, cache, train, evaluate, export, verify, or all of them with `run`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distildoc.cli.progress import bar
 
+if TYPE_CHECKING:
+    from distildoc.recipes.config import RunConfig
+    from distildoc.recipes.screen import Screen
+
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="key.key=value, replaces what the file says.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="key.key=value replaces what the file says.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; default: runs/NAME.")]
-RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder, as `distildoc train` wrote it.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable pages and count them.")]
 
 
-def check(run_file: RunFile, overrides: Overrides = None) -> None:
+def check(run_file: RunFile, overrides: Overrides = None, skip_bad: SkipBad = False) -> None:
     """Build everything a run needs and say what would stop it, without training."""
     from distildoc.recipes import stages
-    from distildoc.recipes.files import read_run_file
 
-    for line in stages.check(read_run_file(run_file, overrides or ())):
+    for line in stages.check(_config(run_file, overrides, skip_bad), _screen()):
         typer.echo(line)
 
 
-def cache(run_file: RunFile, overrides: Overrides = None) -> None:
-    """Write the teacher's outputs for every page and augmentation, once."""
+def cache(run_file: RunFile, overrides: Overrides = None, skip_bad: SkipBad = False) -> None:
+    """Write the teacher's outputs for every page and augmentation, once; goes on where it was stopped."""
     from distildoc.recipes import stages
-    from distildoc.recipes.files import read_run_file
 
-    with bar("cache") as advance:
-        typer.echo(stages.cache(read_run_file(run_file, overrides or ()), progress=advance))
+    typer.echo(stages.cache(_config(run_file, overrides, skip_bad), _screen()))
 
 
-def train(run_file: RunFile, overrides: Overrides = None, out: Out = None) -> None:
+def train(run_file: RunFile, overrides: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Train a model, or distil one where the run file names a teacher; goes on where it was stopped."""
     from distildoc.recipes import stages
-    from distildoc.recipes.files import read_run_file
 
-    config = read_run_file(run_file, overrides or ())
-    typer.echo(stages.train(config, out or Path("runs") / config.name))
+    config = _config(run_file, overrides, skip_bad)
+    if line := stages.train(config, out or Path("runs") / config.name, _screen()):
+        typer.echo(line)
 
 
-def run(run_file: RunFile, overrides: Overrides = None, out: Out = None) -> None:
-    """All stages in turn: cache, train, evaluate, export, verify."""
+def run(run_file: RunFile, overrides: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """All stages in turn: cache, train, evaluate, export, verify; finished ones are passed over."""
     from distildoc.recipes import stages
-    from distildoc.recipes.files import read_run_file
 
-    config = read_run_file(run_file, overrides or ())
-    with bar("cache") as advance:
-        stages.run(config, out or Path("runs") / config.name, say=typer.echo, progress=advance)
+    config = _config(run_file, overrides, skip_bad)
+    stages.run(config, out or Path("runs") / config.name, _screen())
 
 
 def evaluate(
@@ -55,16 +56,18 @@ def evaluate(
     pages: Annotated[
         Path | None, typer.Option("--pages", help="Folder with one folder of pages a class; default: the run's test.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write; needed with --pages.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable pages and count them.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write; goes with --pages.")] = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Score a run's student, or a bundle, on labelled pages."""
     from distildoc.recipes import stages
 
-    if pages is None:
-        typer.echo(stages.evaluate(target))
+    if pages is not None:
+        typer.echo(stages.evaluate_on(target, pages, out=out, skip_bad=skip_bad, screen=_screen()))
+    elif out is not None:
+        raise typer.BadParameter("without --pages the scores go into the run folder", param_hint="--out")
     else:
-        typer.echo(stages.evaluate_on(target, pages, out=out, skip_bad=skip_bad))
+        typer.echo(stages.evaluate(target, skip_bad=skip_bad, screen=_screen()))
 
 
 def export(run_folder: RunFolder) -> None:
@@ -78,4 +81,16 @@ def verify(run_folder: RunFolder) -> None:
     """Compare the bundle with the student it came from, on the run's validation pages; fails on drift."""
     from distildoc.recipes import stages
 
-    typer.echo(stages.verify(run_folder))
+    typer.echo(stages.verify(run_folder, _screen()))
+
+
+def _config(run_file: Path, overrides: Sequence[str] | None, skip_bad: bool) -> "RunConfig":
+    from distildoc.recipes.files import read_run_file
+
+    return read_run_file(run_file, [*(overrides or ()), *(["data.skip_bad=true"] if skip_bad else [])])
+
+
+def _screen() -> "Screen":
+    from distildoc.recipes.screen import Screen
+
+    return Screen(typer.echo, bar)

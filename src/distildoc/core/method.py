@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,6 +12,20 @@ from distildoc.core.model import Model
 from distildoc.core.view import View
 
 Losses = Mapping[str, Tensor]
+Kind = Literal["labels", "logits", "features", "relations", "gradients"]  # what a method compares
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an idea was published; `arxiv` is the number, as in 1503.02531."""
+
+    authors: str
+    year: int
+    arxiv: str
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.authors} {self.year}, arXiv:{self.arxiv}"
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ from torch import nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.features import mse, same_grid
 from distildoc.models.grids import Grid, grid_of
+
+KIND: Kind = "features"
+PAPER = Paper("Romero et al.", 2015, "1412.6550", "FitNets: Hints for Thin Deep Nets")
 
 
 class Hint(nn.Module):

@@ -15,11 +15,14 @@ from pydantic import PositiveFloat
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.logits import kl_from_logits
+
+KIND: Kind = "logits"
+PAPER = Paper("Hinton, Vinyals, Dean", 2015, "1503.02531", "Distilling the Knowledge in a Neural Network")
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,14 @@ from typing import ClassVar
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.logits import mse
+
+KIND: Kind = "logits"
+PAPER = Paper("Ba, Caruana", 2014, "1312.6184", "Do Deep Nets Really Need to be Deep?")
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,21 @@ from torch import Tensor
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.logits import nkd_non_target, nkd_target
 from distildoc.losses.means import mean_where
+
+KIND: Kind = "logits"
+PAPER = Paper(
+    "Yang et al.",
+    2023,
+    "2303.13005",
+    "From Knowledge Distillation to Self-Knowledge Distillation: "
+    "A Unified Approach with Normalized Loss and Customized Soft Labels",
+)
 
 
 @dataclass(frozen=True)

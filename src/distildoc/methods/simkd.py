@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
@@ -40,6 +40,9 @@ from distildoc.models.grids import Grid, grid_of
 from distildoc.models.heads import classifier_of, linear_spec, projected_head, reordered
 from distildoc.schema.errors import ConfigError
 from distildoc.schema.labels import align
+
+KIND: Kind = "features"
+PAPER = Paper("Chen et al.", 2022, "2203.14001", "Knowledge Distillation with the Reused Teacher Classifier")
 
 PROJECTED = "head.projector"  # tap of the student's projection
 Spec = dict[str, object]

@@ -15,11 +15,14 @@ from torch import Tensor
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Method, Needs
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.losses.means import mean_where
+
+KIND: Kind = "labels"
+PAPER: Paper | None = None
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,11 @@ def save_model(model: Model, folder: str | Path) -> None:
     Raises InputError where the disk is full.
     """
     with new_folder(Path(folder)) as part:
-        save_file(
-            {name: value.detach().cpu().contiguous().clone() for name, value in _state(model).items()}, part / WEIGHTS
-        )
+        tensors = {name: value.detach().cpu().contiguous().clone() for name, value in _state(model).items()}
+        try:
+            save_file(tensors, part / WEIGHTS)
+        except SafetensorError as error:  # no OSError, even where the disk is full
+            raise InputError(f"{folder}: cannot write the weights ({error}); free some space and try again") from None
         content = {"format": FORMAT, **_description(model)}
         (part / DESCRIPTION).write_text(json.dumps(content, indent=1), encoding="utf-8")
 

@@ -95,7 +95,8 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
         distiller = Distiller(adapted(pair.student, terms), terms)
     loader = loader_of(config, splits, rank=rank, world=world)
     teacher = _teacher(config, models, terms, labels=labels, loader=loader)
-    sample = next(loader.epoch(0)).select(torch.arange(2))
+    first = next(loader.epoch(0))
+    sample = first.select(torch.arange(min(2, len(first))))
     check_terms(distiller, teacher, augmentation=loader.augmentation, accumulate=config.train.accumulate, sample=sample)
     return Parts(pair.task, distiller, teacher, loader)
 

@@ -12,6 +12,8 @@ from typing import Any
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.files import config_hash, dump, read_run_file
 from distildoc.schema.errors import InputError
+from distildoc.schema.json_files import read_json
+from distildoc.schema.writing import new_file
 
 FORMAT = 1
 
@@ -47,22 +49,24 @@ class RunFolder:
             )
         return read_run_file(stored)
 
+    def refuse_other(self, config: RunConfig) -> None:
+        """Raises InputError where the folder holds another run; writes nothing."""
+        if (self.path / "config.yaml").is_file() and config_hash(self.config()) != config_hash(config):
+            raise InputError(
+                f"{self.path}: holds a run with other settings ({config_hash(self.config())}, this one is "
+                f"{config_hash(config)}); choose another folder with -o, or delete it"
+            )
+
     def claim(self, config: RunConfig) -> None:
         """Take the folder for this run; raises InputError where it holds another one."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        stored = self.path / "config.yaml"
-        if stored.is_file():
-            if config_hash(self.config()) != config_hash(config):
-                raise InputError(
-                    f"{self.path}: holds a run with other settings ({config_hash(self.config())}, this one is "
-                    f"{config_hash(config)}); choose another folder with -o, or delete it"
-                )
-            return
-        write_text(stored, dump(config))
+        self.refuse_other(config)
+        if not (self.path / "config.yaml").is_file():
+            write_text(self.path / "config.yaml", dump(config))
 
     def stage(self, name: str) -> dict[str, Any] | None:
         """What a finished stage wrote down, or None."""
-        found = self.read().get("stages", {}).get(name)
+        stages = self.read().get("stages")
+        found = stages.get(name) if isinstance(stages, dict) else None
         return dict(found) if found else None
 
     def require(self, name: str, way_out: str) -> dict[str, Any]:
@@ -75,12 +79,12 @@ class RunFolder:
     def read(self) -> dict[str, Any]:
         """run.json, or an empty mapping before the first stage has finished."""
         path = self.path / "run.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
     def finish(self, name: str, result: Mapping[str, object]) -> None:
         """Write a stage's result into run.json, together with where it ran."""
         config = self.config()
-        record = self.read() or {
+        record: dict[str, Any] = self.read() or {
             "format": FORMAT,
             "name": config.name,
             "kind": "student" if config.teacher else "supervised",
@@ -107,6 +111,5 @@ def hardware() -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file at once, so that a reader sees the old or the new content."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with new_file(path) as part:
+        part.write_text(text, encoding="utf-8")

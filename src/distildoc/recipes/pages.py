@@ -6,6 +6,7 @@ from pathlib import Path
 from distildoc.data import data_module
 from distildoc.data.pageset import PageSet, check_pages, hold_out, per_class, relabel, write_ids
 from distildoc.recipes.config import DataConfig, HoldOut, SourceConfig
+from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.settings import checked_settings
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import LabelMap
@@ -21,17 +22,29 @@ class Splits:
     failed: tuple[FailedPage, ...]
 
 
-def training_pages(data: DataConfig) -> Splits:
-    """Training and validation pages, mapped, cut to `per_class`, every page decoded once to find bad ones."""
+def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
+    """Training and validation pages, mapped and cut to `per_class`; nothing is decoded."""
     pages = _read(data.train, data, "data.train")
     if isinstance(data.validation, HoldOut):
         rest, held = hold_out(pages, fraction=data.validation.hold_out, seed=data.validation.seed)
     else:
         rest, held = pages, _aligned(_read(data.validation, data, "data.validation"), pages.labels, "data.validation")
+    if not len(held):
+        raise InputError(f"{pages.name}: no page is left to select on; `data.validation` needs two pages of some class")
     if data.per_class is not None:
         rest = per_class(rest, data.per_class, seed=data.subset_seed)
-    train, bad_train = check_pages(rest, skip_bad=data.skip_bad)
-    validation, bad_validation = check_pages(held, skip_bad=data.skip_bad)
+    return rest, held
+
+
+def training_pages(data: DataConfig, screen: Screen = SILENT) -> Splits:
+    """Training and validation pages, every one decoded once to find bad ones."""
+    rest, held = listed_pages(data)
+    total = len(rest) + len(held)
+    with screen.bar("reading pages") as advance:
+        train, bad_train = check_pages(rest, skip_bad=data.skip_bad, progress=lambda done: advance(done, total))
+        validation, bad_validation = check_pages(
+            held, skip_bad=data.skip_bad, progress=lambda done: advance(len(rest) + done, total)
+        )
     return Splits(train, validation, (*bad_train, *bad_validation))
 
 
@@ -51,7 +64,11 @@ def write_splits(splits: Splits, folder: Path) -> None:
 def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
     read = data_module(source.kind).read
     pages: PageSet = read(**checked_settings(read, source.settings, where))
-    return relabel(pages, LabelMap(data.labels.rename, data.labels.drop))
+    rename, drop = data.labels.rename, data.labels.drop
+    if where != "data.train":  # other pages may lack a class that the map names; a misspelt one is found in training's
+        rename = {old: new for old, new in rename.items() if old in pages.labels}
+        drop = tuple(name for name in drop if name in pages.labels)
+    return relabel(pages, LabelMap(rename, drop))
 
 
 def _aligned(pages: PageSet, labels: tuple[str, ...], where: str) -> PageSet:

@@ -20,7 +20,9 @@ from distildoc.export.verify import verify as verify_bundle
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.build import preprocess_of
 from distildoc.recipes.folder import RunFolder, write_text
-from distildoc.recipes.pages import test_pages, training_pages
+from distildoc.recipes.pages import listed_pages, test_pages
+from distildoc.recipes.screen import SILENT, Screen, counted
+from distildoc.schema.bundle import DESCRIPTION
 from distildoc.schema.errors import InputError
 from distildoc.schema.predictions import Predictor
 from distildoc.schema.report import read_report
@@ -29,18 +31,22 @@ TRAIN_FIRST = "run `distildoc train` on its run file"
 SHOWN = ("accuracy", "aurc", "ece")
 
 
-def evaluate(run: Path) -> str:
-    """Score a run's student on its test pages, which are read here and nowhere else."""
+def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> str:
+    """Score a run's student on its test pages, whose pixels are read here and nowhere else."""
+    if (run / DESCRIPTION).is_file():
+        raise InputError(f"{run}: a bundle has no test pages of its own; name some with --pages, and --out")
     folder = RunFolder(run)
     config = folder.config()
     predictor = student_of_run(folder)
     pages = test_pages(config.data, predictor.labels)
-    found = score(
-        predictor,
-        pages.pages,
-        skip_bad=config.data.skip_bad,
-        source={"run": config.name, "config_hash": folder.read()["config_hash"], "model": fingerprint(predictor.model)},
-    )
+    source = {"run": config.name, "config_hash": str(folder.read()["config_hash"])}
+    with screen.bar("evaluate") as advance:
+        found = score(
+            predictor,
+            counted(pages.pages, advance),
+            skip_bad=skip_bad or config.data.skip_bad,
+            source={**source, "model": fingerprint(predictor.model)},
+        )
     cost = cost_of(predictor.model, (config.input.height, config.input.width))
     found = replace(found, report=replace(found.report, cost=cost))
     path = write_evaluation(found, folder.evaluation)
@@ -50,14 +56,16 @@ def evaluate(run: Path) -> str:
     return f"{run}: {summary(found)}"
 
 
-def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool) -> str:
+def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool, screen: Screen = SILENT) -> str:
     """Score a run's student or a bundle on a folder with one folder of pages a class."""
     if out is None:
         raise InputError("say where to write the evaluation with --out")
     predictor: Predictor
-    predictor = distildoc.load(target) if (target / "bundle.json").is_file() else student_of_run(RunFolder(target))
+    predictor = distildoc.load(target) if (target / DESCRIPTION).is_file() else student_of_run(RunFolder(target))
     labelled = read_folder(path=pages)
-    found = score(predictor, labelled.pages, skip_bad=skip_bad, source={"scored": target.name})
+    with screen.bar("evaluate") as advance:
+        watched = counted(labelled.pages, advance)
+        found = score(predictor, watched, skip_bad=skip_bad, source={"scored": target.name})
     write_evaluation(found, out)
     return f"{out}: {summary(found)}"
 
@@ -82,14 +90,16 @@ def export(run: Path) -> str:
     return f"{folder.bundle}: bundle {bundle.id}, {size / 2**20:.2f} MiB"
 
 
-def verify(run: Path) -> str:
+def verify(run: Path, screen: Screen = SILENT) -> str:
     """Compare the bundle with the student on the run's validation pages; raises InputError on drift."""
     folder = RunFolder(run)
     config = folder.config()
     folder.require("export", f"run `distildoc export {run}` first")
-    splits = training_pages(config.data)
+    _, validation = listed_pages(config.data)
     model = load_model(folder.model)
-    found = verify_bundle(folder.bundle, model, splits.validation.pages, tolerance=config.export.tolerance)
+    with screen.bar("verify") as advance:
+        watched = counted(validation.pages, advance)
+        found = verify_bundle(folder.bundle, model, watched, tolerance=config.export.tolerance)
     folder.finish("verify", asdict(found))
     return (
         f"{folder.bundle}: verified on {found.pages} pages, largest difference of a probability "

@@ -4,24 +4,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from distildoc.recipes.config import RunConfig
+from distildoc.recipes.folder import RunFolder
+from distildoc.recipes.pages import listed_pages, test_pages
 from distildoc.recipes.scoring import evaluate, evaluate_on, export, verify
-from distildoc.recipes.training import cache, check, train
+from distildoc.recipes.screen import SILENT, Screen
+from distildoc.recipes.training import cache, check, one_process, train
 
 __all__ = ["cache", "check", "evaluate", "evaluate_on", "export", "run", "train", "verify"]
 
 
-def run(
-    config: RunConfig,
-    folder: Path,
-    *,
-    say: Callable[[str], None],
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """All stages in turn; `say` gets each one's line, `progress` follows the cache."""
-    if config.teacher is not None and config.teacher.cache is not None:
-        say(cache(config, progress=progress))
-    say(train(config, folder))
+def run(config: RunConfig, out: Path, screen: Screen = SILENT) -> None:
+    """All stages in turn, after a look at the class names of the test pages; finished stages are passed over."""
+    one_process("run")
+    folder = RunFolder(out)
+    folder.refuse_other(config)
     if config.data.test is not None:
-        say(evaluate(folder))
-    say(export(folder))
-    say(verify(folder))
+        test_pages(config.data, listed_pages(config.data)[0].labels)
+    if config.teacher is not None and config.teacher.cache is not None and folder.stage("train") is None:
+        screen.say(cache(config, screen))
+    screen.say(train(config, out, screen))
+    stages: dict[str, tuple[Path, Callable[[], str]]] = {
+        "evaluate": (folder.evaluation, lambda: evaluate(out, screen=screen)),
+        "export": (folder.bundle, lambda: export(out)),
+        "verify": (folder.bundle, lambda: verify(out, screen)),
+    }
+    if config.data.test is None:
+        del stages["evaluate"]
+    for name, (written, stage) in stages.items():
+        done = folder.stage(name) is not None and written.is_dir()
+        screen.say(f"{written}: `{name}` is already done" if done else stage())

@@ -1,6 +1,7 @@
 """The stages that come before there is a student to score: check, cache, train."""
 
-from collections.abc import Callable
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from distildoc.evaluate.temperature import fit_temperature
 from distildoc.evaluate.torch_predictor import evaluating
 from distildoc.models.load import fingerprint, save_model
 from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, preprocess_of, terms_of
-from distildoc.recipes.config import RunConfig
+from distildoc.recipes.config import RunConfig, TermConfig
 from distildoc.recipes.files import config_hash
 from distildoc.recipes.folder import RunFolder
-from distildoc.recipes.pages import Splits, training_pages, write_splits
+from distildoc.recipes.pages import Splits, test_pages, training_pages, write_splits
+from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.teachers import live_teacher, teacher_models
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.cached import write_cache
@@ -32,60 +34,93 @@ from distildoc.train.schedules import learning_rate
 from distildoc.train.selection import Selection
 from distildoc.train.state import Optimisation, begin
 
-Advance = Callable[[int, int], None]
 EVALUATION_BATCH = 64  # pages; gradients are off, so more fit than in training
 
 
-def check(config: RunConfig) -> list[str]:
+def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
     """Build all parts of a run without taking a step; the lines say what it would do."""
-    splits = training_pages(config.data)
+    splits = training_pages(config.data, screen)
     parts = parts_of(config, splits)
+    lines = plan_lines(config, splits, parts)
+    if config.data.test is not None:
+        lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
+    return lines
+
+
+def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
+    """What will be trained, by what, on what."""
+    terms = " + ".join(_term_line(term) for term in config.terms)
     lines = [
         f"pages    {len(splits.train)} to train on, {len(splits.validation)} to select on, "
         f"{len(splits.failed)} unreadable; {len(splits.train.labels)} classes",
         f"student  {config.model.name}, {parameter_count(parts.distiller.student):,} parameters",
-        f"terms    {', '.join(term.name for term in parts.distiller.terms)}",
+        f"loss     {terms}",
         f"steps    {config.train.epochs} epochs of {len(parts.loader)} batches",
     ]
     if config.teacher is not None and parts.teacher is not None:
-        lines.append(f"teacher  {', '.join(config.teacher.runs)} ({parts.teacher.fingerprint})")
+        source = f"cached in {config.teacher.cache}" if config.teacher.cache is not None else "live"
+        lines.insert(2, f"teacher  {', '.join(config.teacher.runs)}, {source} ({parts.teacher.fingerprint[:12]})")
     return lines
 
 
-def cache(config: RunConfig, progress: Advance | None = None) -> str:
+def one_process(verb: str) -> None:
+    """Raises ConfigError where a launcher started several processes for a stage that is for one."""
+    world = os.environ.get("WORLD_SIZE", "1")
+    if world != "1":
+        raise ConfigError(f"`{verb}` is for one process, {world} were started; only `train` uses several")
+
+
+def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     """Write what the teacher says of every page and view; goes on where it was stopped."""
+    one_process("cache")
     if config.teacher is None or config.teacher.cache is None:
         raise ConfigError(f"run '{config.name}' names no `teacher.cache` to write")
-    splits = training_pages(config.data)
+    splits = training_pages(config.data, screen)
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
     teacher = live_teacher(models, labels, cached_taps(config, terms))
     loader = loader_of(config, splits)
-    store = write_cache(
-        config.teacher.cache, teacher, loader=loader, dtype=config.teacher.cache_dtype, progress=progress
-    )
+    with screen.bar("teacher") as advance:
+        store = write_cache(
+            config.teacher.cache, teacher, loader=loader, dtype=config.teacher.cache_dtype, progress=advance
+        )
     return f"{store.folder}: {store.header.rows} rows of {', '.join(slot.name for slot in store.header.slots)}"
 
 
-def train(config: RunConfig, out: Path) -> str:
-    """Train or distil; goes on from the last checkpoint; writes the model, the page ids and the temperature."""
+def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
+    """Train or distil; goes on from the last checkpoint; writes the model, the page ids and the temperature.
+
+    The folder is made once all parts of the run are built, so that a mistake in the run file leaves none behind.
+    """
     accelerator = make_accelerator(config.train.precision, trackers=config.train.trackers, project=out)
+    screen = screen if accelerator.is_main_process else SILENT
     folder = RunFolder(out)
-    if accelerator.is_main_process:
-        folder.claim(config)
-    accelerator.wait_for_everyone()
+    folder.refuse_other(config)
     if (done := folder.stage("train")) is not None:
         return f"{out}: already trained (validation accuracy {done['validation_accuracy']:.4f})"
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
-    splits = training_pages(config.data)
+    splits = training_pages(config.data, screen)
     parts = parts_of(config, splits, rank=accelerator.process_index, world=accelerator.num_processes)
+    for line in plan_lines(config, splits, parts):
+        screen.say(line)
+    if accelerator.is_main_process:
+        folder.claim(config)
+    accelerator.wait_for_everyone()
     validation = validation_loader(config, splits)
-    result = _fit(config, folder, parts, validation=validation, accelerator=accelerator)
+    identity = run_identity(config, splits, parts)
+    result = _fit(config, folder, parts, validation=validation, accelerator=accelerator, identity=identity)
     if not accelerator.is_main_process:
         return ""
-    return _finish(config, folder, splits, student=parts.distiller.student, validation=validation, result=result)
+    return _finish(config, folder, splits, parts=parts, validation=validation, result=result)
+
+
+def run_identity(config: RunConfig, splits: Splits, parts: Parts) -> str:
+    """16 hex digits of settings, teacher and pages; a checkpoint of any other is refused."""
+    teacher = "" if parts.teacher is None else parts.teacher.fingerprint
+    content = "|".join((config_hash(config), teacher, splits.train.fingerprint, splits.validation.fingerprint))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def validation_loader(config: RunConfig, splits: Splits) -> Loader:
@@ -112,7 +147,13 @@ def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], ND
 
 
 def _fit(
-    config: RunConfig, folder: RunFolder, parts: Parts, *, validation: Loader, accelerator: Accelerator
+    config: RunConfig,
+    folder: RunFolder,
+    parts: Parts,
+    *,
+    validation: Loader,
+    accelerator: Accelerator,
+    identity: str,
 ) -> FitResult:
     settings = config.train
 
@@ -143,17 +184,15 @@ def _fit(
             clip_norm=settings.clip_norm,
             selection=Selection(score, every=settings.validate_every, keep=settings.keep),
         ),
-        checkpoints=Checkpoints(
-            folder.checkpoints, identity=config_hash(config), every_steps=settings.checkpoint_steps
-        ),
+        checkpoints=Checkpoints(folder.checkpoints, identity=identity, every_steps=settings.checkpoint_steps),
         journal=Journal(accelerator, records=Records(folder.path / "records.jsonl"), progress=training_progress()),
     )
 
 
 def _finish(
-    config: RunConfig, folder: RunFolder, splits: Splits, *, student: Model, validation: Loader, result: FitResult
+    config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Parts, validation: Loader, result: FitResult
 ) -> str:
-    student = student.to("cpu")
+    student = parts.distiller.student.to("cpu")
     logits, targets = logits_on(student, validation)
     temperature = fit_temperature(logits, targets) if config.export.calibrate else 1.0
     save_model(student, folder.model)
@@ -171,6 +210,14 @@ def _finish(
             "seconds": round(result.seconds, 1),
             "pages": {"train": splits.train.fingerprint, "validation": splits.validation.fingerprint},
             "skipped": [failed.id for failed in splits.failed],
+            "teacher": None if parts.teacher is None else parts.teacher.fingerprint,
         },
     )
-    return f"{folder.path}: trained in {result.seconds:.0f} s, validation accuracy {accuracy:.4f}"
+    left_out = f", {len(splits.failed)} unreadable pages left out" if splits.failed else ""
+    return f"{folder.path}: trained in {result.seconds:.0f} s, validation accuracy {accuracy:.4f}{left_out}"
+
+
+def _term_line(term: TermConfig) -> str:
+    weight = f"{term.weight:g}" if isinstance(term.weight, float) else f"{term.weight.kind} {term.weight.start:g}"
+    settings = ", ".join(f"{key} {value}" for key, value in term.settings.items())
+    return f"{weight} x {term.method}" + (f" ({settings})" if settings else "")

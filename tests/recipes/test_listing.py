@@ -1,0 +1,74 @@
+"""Lists of what a run file can name, and the method pages made from them."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from distildoc.core.method import Paper
+from distildoc.methods import METHODS, method_module
+from distildoc.recipes.listing import method_rows, model_rows, needs_of
+from distildoc.schema.errors import ConfigError
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def make_methods() -> ModuleType:
+    """docs/make_methods.py as a module."""
+    found = importlib.util.spec_from_file_location("make_methods", DOCS / "make_methods.py")
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_paper_of_a_method_is_the_one_its_page_names(name: str) -> None:
+    module = method_module(name)
+    assert isinstance(module.KIND, str)
+    if module.PAPER is None:
+        assert "No paper" in module.__doc__
+    else:
+        assert isinstance(module.PAPER, Paper)
+        assert f"{module.PAPER.year}, arXiv:{module.PAPER.arxiv}" in " ".join(module.__doc__.split())
+
+
+def test_method_of_another_package_may_lack_paper_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = ModuleType("theirs", "Their idea.\n\nMore.")
+    theirs.build = method_module("kd").build  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "theirs", theirs)
+    monkeypatch.setitem(METHODS, "their-kd", "theirs")
+    row = method_rows()[-1]
+    assert (row["name"], row["paper"], row["year"], row["kind"]) == ("their-kd", None, None, None)
+    assert (row["idea"], row["needs"]) == ("Their idea.", ["teacher outputs"])
+
+
+def test_method_that_cannot_be_built_for_two_small_networks_says_so() -> None:
+    picky = ModuleType("picky")
+
+    def build(pair: object) -> None:
+        raise ConfigError("needs three experts")
+
+    picky.build = build  # type: ignore[attr-defined]
+    assert needs_of(picky) == ["depends on the models"]
+
+
+def test_every_preset_has_a_line() -> None:
+    rows = model_rows()
+    assert len(rows) >= 13 and all(row["name"] and row["model"] for row in rows)
+
+
+def test_method_pages_in_the_repository_are_up_to_date(make_methods: ModuleType) -> None:
+    wanted = make_methods.pages()
+    there = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "methods").glob("*.md")}
+    assert len(wanted) == 1 + len(METHODS)
+    assert there == wanted, "run `python docs/make_methods.py`"
+
+
+def test_settings_of_a_page_have_values_default_and_bounds(make_methods: ModuleType) -> None:
+    page = make_methods.pages()["simkd.md"]
+    assert "| `projector` | `none` or `mlp` or `cnn` | `cnn` |" in page
+    assert "| `factor` | int > 0 | `2` |" in page
