@@ -29,12 +29,16 @@ from distildoc.teach.distiller import Distiller, adapted
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run trains, on what, and who teaches."""
+    """What a run trains, on what, and who teaches.
+
+    teachers  the models behind the teacher, to be moved to the training device; none where it is only looked up.
+    """
 
     task: Task
     distiller: Distiller
     teacher: Teacher | None
     loader: Loader
+    teachers: tuple[Model, ...] = ()
 
 
 def preprocess_of(config: RunConfig) -> Preprocess:
@@ -98,7 +102,7 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
     first = next(loader.epoch(0))
     sample = first.select(torch.arange(min(2, len(first))))
     check_terms(distiller, teacher, augmentation=loader.augmentation, accumulate=config.train.accumulate, sample=sample)
-    return Parts(pair.task, distiller, teacher, loader)
+    return Parts(pair.task, distiller, teacher, loader, tuple(models) if teacher is not None and teacher.live else ())
 
 
 def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...]) -> Pair:

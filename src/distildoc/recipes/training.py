@@ -93,7 +93,12 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
 
     The folder is made once all parts of the run are built, so that a mistake in the run file leaves none behind.
     """
-    accelerator = make_accelerator(config.train.precision, trackers=config.train.trackers, project=out)
+    accelerator = make_accelerator(
+        config.train.precision,
+        trackers=config.train.trackers,
+        project=out,
+        unused_parameters=config.teacher is not None,  # a method may leave the student's own head without a gradient
+    )
     screen = screen if accelerator.is_main_process else SILENT
     folder = RunFolder(out)
     folder.refuse_other(config)
@@ -108,6 +113,8 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     if accelerator.is_main_process:
         folder.claim(config)
     accelerator.wait_for_everyone()
+    for model in parts.teachers:
+        model.to(accelerator.device)
     validation = validation_loader(config, splits)
     identity = run_identity(config, splits, parts)
     result = _fit(config, folder, parts, validation=validation, accelerator=accelerator, identity=identity)

@@ -14,7 +14,7 @@ from distildoc.schema.labels import align
 
 
 class Aligned:
-    """Puts the columns of `logits` in the order of `labels`; everything else passes through.
+    """Puts the last axis of `logits` in the order of `labels`; everything else passes through.
 
     Raises InputError where the two label sets differ.
     """
@@ -47,7 +47,7 @@ class Aligned:
         outputs = dict(view.outputs)
         if "logits" in outputs:
             self._columns = self._columns.to(outputs["logits"].device)
-            outputs["logits"] = outputs["logits"][:, self._columns]
+            outputs["logits"] = outputs["logits"][..., self._columns]
         return replace(view, outputs=outputs, again=None if view.again is None else partial(self._again, view.again))
 
     def _again(self, again: Callable[[Tensor], View], pixels: Tensor) -> View:

@@ -20,6 +20,7 @@ from distildoc.core.view import View
 from distildoc.data.loader import Loader
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach import partial
+from distildoc.teach.aligned import Aligned
 from distildoc.teach.store import WAY_OUT, Contents, Dtype, Header, Kind, Slot, Store, feature_names, partial_folder
 
 COMPARED = 4  # pages whose stored values are compared with the live teacher's
@@ -96,7 +97,8 @@ def open_cache(folder: str | Path, teacher: Teacher, *, loader: Loader, dtype: D
     cached.require([Key(page.id, view) for page in loader.pages.pages for view in contents.views])
     if teacher.live:
         batch = next(iter(loader.epoch(0)))
-        _compare(cached, teacher, batch.select(torch.arange(min(COMPARED, len(batch)))), Path(folder))
+        first = batch.select(torch.arange(min(COMPARED, len(batch))))
+        _compare(Aligned(cached, teacher.labels), teacher, first, Path(folder))
     return cached
 
 
@@ -205,7 +207,7 @@ def _limited(header: Header, limit_kib: int) -> Header:
     return header
 
 
-def _compare(cached: Cached, teacher: Teacher, batch: Batch, folder: Path) -> None:
+def _compare(cached: Teacher, teacher: Teacher, batch: Batch, folder: Path) -> None:
     """Raises InputError where a stored output is far from what the teacher says now."""
     with torch.no_grad():
         stored, now = cached(batch), teacher(batch)

@@ -26,9 +26,18 @@ NOBODY = View({})  # the teacher of a run without one
 
 
 def adapted(student: Model, terms: Sequence[Term]) -> Model:
-    """The student as the methods want it (SimKD gives it another head), term by term."""
+    """The student as the methods want it (SimKD gives it another head), term by term.
+
+    Raises ConfigError where two of them put in a head: the first one's would be lost, and its loss with it.
+    """
+    owner: str | None = None
     for term in terms:
-        student = term.method.adapt(student)
+        changed = term.method.adapt(student)
+        if changed.head is not student.head:
+            if owner is not None:
+                raise ConfigError(f"terms '{owner}' and '{term.name}' both put a head into the student; keep one")
+            owner = term.name
+        student = changed
     return student
 
 

@@ -20,7 +20,8 @@ class Live:
     taps     features its Views carry, by alias or module path; TapError for a path that is not there.
     outputs  False ends the forward at the deepest tap, where nothing reads the logits.
 
-    The model itself is frozen and put in evaluation mode. The precision is the caller's (autocast is left as it is).
+    The model itself is frozen, put in evaluation mode, and moved to wherever the pixels are. The precision is the
+    caller's (autocast is left as it is).
     """
 
     live = True
@@ -40,8 +41,9 @@ class Live:
 
     def __call__(self, batch: Batch) -> View:
         self._taps.outputs = self._outputs
+        self._model.to(batch.pixels.device)
         with torch.no_grad():
-            view = self._taps(batch.pixels)
+            view = self._taps(batch.pixels.to(next(self._model.parameters()).device))
         return replace(view, again=self._again)
 
     def to(self, device: torch.device | str) -> "Live":
