@@ -61,12 +61,16 @@ def folder_of(arm: str, views: int, seed: int) -> Path:
     return RUNS / f"views{views}" / f"{arm}-s{seed}"
 
 
+def is_done(arm: str, views: int, seed: int) -> bool:
+    return (folder_of(arm, views, seed) / "evaluation" / "report.json").is_file()
+
+
 def run_all(arms: list[str], views: int, seeds: list[int]) -> None:
     """Train and score what is missing; the first seed is exported and verified as well."""
     for seed in seeds:
         for arm in arms:
             config, folder = config_of(arm, views, seed), folder_of(arm, views, seed)
-            if (folder / "evaluation" / "report.json").is_file():
+            if is_done(arm, views, seed):
                 continue
             if config.teacher is not None:
                 stages.cache(config)
@@ -118,7 +122,7 @@ def arm_facts(arm: str, groups: dict[str, Group], views: int, seeds: list[int]) 
         "accuracy_set_aside": _set_aside(group),
         "train_seconds": round(float(np.mean([_stage(run.record)["seconds"] for run in group.runs])), 1),
     }
-    if paired is not None:
+    if paired in groups:
         facts["against"] = paired
         facts["gain"] = _gain(accuracy_gain(group, groups[paired]))
         base = [report.scores["accuracy"].value for report in groups[paired].reports]
@@ -158,7 +162,8 @@ def main() -> None:
     os.chdir(ROOT)
     if not options.summary:
         run_all(options.arms, options.views, options.seeds)
-    summary = summarise(options.arms, options.views, options.seeds)
+    done = [arm for arm in ARMS if all(is_done(arm, options.views, seed) for seed in options.seeds)]
+    summary = summarise(done, options.views, options.seeds)
     out = ROOT / "benchmarks" / "results" / f"rvl5_views{options.views}.json"
     out.write_text(json.dumps(summary, indent=1) + "\n")
     print(out)
