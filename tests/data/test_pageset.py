@@ -1,5 +1,6 @@
 """Page sets: counts, seeded parts, label maps, id lists, damaged pages."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,12 @@ def test_written_ids_give_the_same_pages_again(tmp_path: Path) -> None:
     write_ids(chosen, tmp_path / "chosen.txt")
     assert only(some(), tmp_path / "chosen.txt").pages == chosen.pages
     assert (tmp_path / "chosen.txt").read_text().splitlines()[1:] == ids(chosen)
+
+
+def test_written_ids_hold_names_that_are_no_utf8(tmp_path: Path) -> None:
+    pages = PageSet((blank(os.fsdecode(b"f\xfcr.png"), "memo"),), LABELS, "odd")
+    write_ids(pages, tmp_path / "ids.txt")
+    assert ids(only(pages, tmp_path / "ids.txt")) == ids(pages)
 
 
 def test_a_written_id_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
+import os
+
 import numpy as np
 import pytest
 
 from distildoc.evaluate import PageTable, read_predictions, write_predictions
+from distildoc.evaluate.run import pages_hash
 from distildoc.metrics import paired_difference
 from distildoc.metrics.accuracy import accuracies
 from distildoc.schema.errors import InputError
@@ -25,6 +28,13 @@ def test_names_with_commas_quotes_and_line_breaks_survive(tmp_path):
     back = read_predictions(tmp_path / "p.csv")
     assert back.pages == odd.pages
     assert back.labels == odd.labels
+
+
+def test_a_page_whose_name_is_no_utf8_survives(tmp_path):
+    odd = PageTable((os.fsdecode(b"f\xfcr"),), ("x", "y"), np.array([1]), np.array([[0.25, 0.75]], np.float32))
+    write_predictions(odd, tmp_path / "p.csv")
+    assert read_predictions(tmp_path / "p.csv").pages == odd.pages
+    assert len(pages_hash(odd)) == 16
 
 
 def test_file_is_readable_by_people(table, tmp_path):
@@ -90,5 +100,5 @@ def test_missing_file_and_binary_file_are_input_errors(tmp_path):
     with pytest.raises(InputError, match="no predictions can be read"):
         read_predictions(tmp_path / "predictions.csv")
     (tmp_path / "predictions.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not predictions in CSV"):
+    with pytest.raises(InputError, match="the first line must be"):
         read_predictions(tmp_path / "predictions.csv")

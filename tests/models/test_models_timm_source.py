@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from distildoc.core.taps import shapes
+from distildoc.core.taps import Taps, shapes
 from distildoc.models.bodies import map_body
 from distildoc.models.build import build_model
+from distildoc.models.grids import grid_of
 from distildoc.models.load import fingerprint, load_model, save_model
 from distildoc.schema.errors import ConfigError, InputError
 
@@ -62,9 +63,25 @@ class Tokens(Conv):
         return self.fc(self.forward_features(x)[:, 0])
 
 
+class ChannelsLast(Conv):
+    """A Swin in timm's manner: maps are [B, h, w, D]."""
+
+    output_fmt = "NHWC"
+
+    def __init__(self, num_classes: int, in_chans: int) -> None:
+        super().__init__(num_classes, in_chans)
+        self.norm = nn.LayerNorm(12)
+
+    def forward_features(self, x):
+        return self.norm(super().forward_features(x).permute(0, 2, 3, 1))
+
+    def forward(self, x):
+        return self.fc(self.forward_features(x).mean((1, 2)))
+
+
 @pytest.fixture(autouse=True)
 def timm(monkeypatch):
-    networks = {"conv": Conv, "tokens": Tokens}
+    networks = {"conv": Conv, "tokens": Tokens, "channels_last": ChannelsLast}
 
     def create_model(name, pretrained=False, **arguments):
         network = networks[name](**arguments)
@@ -106,6 +123,17 @@ def test_map_of_tokens_is_a_grid_without_the_class_token():
     model = build_model("timm:tokens", labels=("a", "b"), size=(32, 64))
     assert map_body(model)(torch.zeros(1, 3, 32, 64)).shape == (1, 12, 2, 4)
     assert shapes(model, ["map"], (32, 64))["map"] == (9, 12)
+
+
+def test_a_tapped_map_has_its_channels_where_the_body_of_maps_has_them():
+    model = build_model("timm:channels_last", labels=("a", "b"), size=(64, 96)).eval()
+    grid = grid_of(model, (64, 96))
+    pixels = torch.rand(2, 3, 64, 96)
+    with Taps(model, ["map"]) as taps, torch.no_grad():
+        tapped, whole = grid(taps(pixels).features["map"]), map_body(model)(model.pixels(pixels))
+    assert torch.equal(tapped, whole)
+    assert grid.shape(shapes(model, ["map"], (64, 96))["map"])[0] == 12
+    assert grid(torch.zeros(2, 12)).shape == (2, 12, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["timm:conv", "timm:tokens"])

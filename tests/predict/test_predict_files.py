@@ -1,6 +1,7 @@
 import csv
 import errno
 import json
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -26,6 +27,15 @@ def test_both_formats_say_what_numpy_says(bundle, folder, hand, tmp_path):
     for number, (page, row) in enumerate(zip(pages, rows, strict=True)):
         assert_allclose([page["probabilities"][label] for label in hand.labels], hand.expected(number), atol=1e-6)
         assert_allclose([float(row[f"p:{label}"]) for label in hand.labels], hand.expected(number), atol=1e-6)
+
+
+def test_a_file_whose_name_is_no_utf8_can_be_found_again_from_the_results(bundle, tmp_path):
+    name = os.fsdecode(b"f\xfcr.png")  # Latin-1, as archives bring them
+    Image.new("RGB", (20, 20)).save(tmp_path / name)
+    predict_files(bundle, [tmp_path / name], tmp_path / "out")
+    (page,) = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))["pages"]
+    assert os.fsencode(page["id"]) == b"f\xfcr.png"
+    assert "f\\udcfcr.png" in (tmp_path / "out" / "predictions.csv").read_text(encoding="utf-8")
 
 
 def test_pages_of_a_tiff_are_chosen_by_number(bundle, tmp_path):

@@ -1,5 +1,6 @@
 """Image files to plain pixels."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,22 @@ def test_a_deleted_image_is_named_when_its_pixels_are_wanted(tmp_path: Path) -> 
     (tmp_path / "gone.png").unlink()
     with pytest.raises(InputError, match=r"gone\.png: no such file"):
         page.image()
+
+
+def test_a_format_that_runs_a_program_is_refused_whatever_the_file_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "page.png"
+    Image.new("RGB", (20, 30)).save(path, format="EPS")  # Pillow hands these to Ghostscript
+    with pytest.raises(InputError, match="not an image, or damaged"):
+        page_of(path).image()
+
+
+@pytest.mark.parametrize("kind", ["<u2", "<i4", "<f4"])
+def test_deep_greys_take_no_more_than_four_bytes_a_pixel_beside_the_picture(kind: str, tmp_path: Path) -> None:
+    path, pixels = tmp_path / "deep.tif", 1000 * 2000
+    Image.fromarray(np.full((1000, 2000), 70_000 if kind == "<i4" else 1, kind)).save(path)
+    picture = np.dtype(kind).itemsize * pixels  # NumPy's own copy of what Pillow holds
+    tracemalloc.start()
+    page_of(path).image(64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < picture + 4 * pixels + 2**20

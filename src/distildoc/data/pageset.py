@@ -20,6 +20,7 @@ from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.writing import new_file
 
 _IDS_HEADER = "# distildoc page ids 1: "
+_NAMES = "surrogateescape"  # how Python holds file names that are no UTF-8; they go to the file as they were
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ def write_ids(pages: PageSet, path: Path) -> None:
             raise InputError(f"{pages.name}: page id {page.id!r} has a line break; rename the file")
     with new_file(path) as part:
         lines = [f"{_IDS_HEADER}{len(pages)} of {pages.name}", *(page.id for page in pages.pages)]
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8", errors=_NAMES)
 
 
 def only(pages: PageSet, path: Path) -> PageSet:
     """The pages whose ids a file lists, in the order of the file; raises InputError where one is not there."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = path.read_text(encoding="utf-8", errors=_NAMES).splitlines()
+    except OSError as error:
         raise InputError(f"{path}: cannot read the list of page ids ({error})") from error
     wanted = [line for line in lines if line and not line.startswith(_IDS_HEADER)]
     known = {page.id: page for page in pages.pages}

@@ -87,7 +87,7 @@ def report_of(
 def pages_hash(table: PageTable) -> str:
     """Sixteen hex digits that change with the set of page ids and their true classes, not with their order."""
     lines = sorted(f"{page}\t{table.labels[t]}" for page, t in zip(table.pages, table.targets, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 @dataclass

@@ -20,6 +20,7 @@ from distildoc.schema.writing import new_file
 
 FIXED = ("page", "true", "predicted")
 PREFIX = "p:"
+NAMES = "surrogateescape"  # how Python holds file names that are no UTF-8; they go to the file as they were
 MAX_BYTES = 2**30  # 40,000 pages of 16 classes take 9 MB
 
 
@@ -65,7 +66,7 @@ class PageTable:
 
 def write_predictions(table: PageTable, path: Path) -> None:
     """The table as CSV, whole or not at all."""
-    with new_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as part, part.open("w", newline="", encoding="utf-8", errors=NAMES) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*FIXED, *(PREFIX + label for label in table.labels)])
         predicted = table.probabilities.argmax(1)
@@ -98,11 +99,11 @@ def _lines(path: Path) -> Iterator[list[str]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than the {MAX_BYTES} bytes allowed for predictions")
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors=NAMES) as file:
             yield from csv.reader(file)
     except OSError as error:
         raise InputError(f"{path}: no predictions can be read there ({error.strerror})") from None
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
         raise InputError(f"{path}: not predictions in CSV ({error})") from None
 
 

@@ -7,20 +7,25 @@ from torch import Tensor
 
 from distildoc.core.grids import as_map
 from distildoc.core.model import Model
+from distildoc.models.bodies import is_channels_last
 
 
 @dataclass(frozen=True)
 class Grid:
     """Maps pass as they are; tokens lose the `skip` leading ones and take their places on the page.
 
-    aspect  height / width of what the network sees.
+    aspect         height / width of what the network sees.
+    channels_last  its maps are [B, H, W, C].
     """
 
     skip: int = 0
     aspect: float = 1.0
+    channels_last: bool = False
 
     def __call__(self, feature: Tensor) -> Tensor:
         """[B, N, D] tokens, [B, C, H, W] maps or [B, D] vectors to [B, C, H, W]."""
+        if self.channels_last and feature.ndim == 4:
+            feature = feature.permute(0, 3, 1, 2)
         return as_map(feature, skip=self.skip, aspect=self.aspect)
 
     def shape(self, feature: torch.Size) -> tuple[int, int, int]:
@@ -32,4 +37,4 @@ class Grid:
 def grid_of(model: Model, size: tuple[int, int]) -> Grid:
     """The grid of a model that is given pages of (height, width) pixels."""
     height, width = model.normalise.size or size
-    return Grid(model.places.tokens, height / width)
+    return Grid(model.places.tokens, height / width, is_channels_last(model.body.get_submodule("network")))

@@ -2,7 +2,8 @@
 
 EXIF orientation is applied, transparency lies over white, CMYK and palettes become RGB, 16-bit greys keep their upper
 byte. Whatever a decoder raises becomes one InputError that names the file. The size limit is on pixels, because that
-is what memory pays for: a picture of a few kilobytes can ask for gigabytes.
+is what memory pays for: a picture of a few kilobytes can ask for gigabytes. Only the decoders in FORMATS are tried, whatever
+the file is called: some of Pillow's others run programs.
 """
 
 import threading
@@ -18,6 +19,8 @@ from distildoc.schema.errors import InputError
 
 MAX_PIXELS = 89_478_485  # Pillow's own warning level: 256 MiB as RGB; a 600 dpi A3 scan has 70 million
 MAX_PAGES = 10_000  # pages read from one file
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")  # of Pillow
+BAND = 64  # rows that are turned into bytes at a time: as floats a deep page takes eight bytes a pixel
 
 _FILTERS = threading.Lock()  # warning filters belong to the whole process
 
@@ -87,7 +90,7 @@ def _opened(file: Path | BinaryIO) -> Image.Image:
     with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(file)
+        return Image.open(file, formats=FORMATS)
 
 
 def _has_frame(image: Image.Image, frame: int) -> bool:
@@ -132,13 +135,18 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _to_bytes(image: Image.Image) -> Image.Image:
     """Deep greys to 8 bits: floats up to 1 are shares of white, integers above 255 are 16-bit."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    top = values.max(initial=0.0)
+    values = np.asarray(image)
+    top = float(np.fmax.reduce(values, axis=None, initial=0))  # not a number counts as nothing
+    scale = 1.0
     if image.mode == "F" and top <= 1.0:
-        values = values * 255
+        scale = 255.0
     elif image.mode.startswith("I;16") or top > 255:
-        values = values // 256
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+        scale = 1 / 256
+    grey = np.empty(values.shape, dtype=np.uint8)
+    for row in range(0, len(values), BAND):
+        band = np.nan_to_num(values[row : row + BAND].astype(np.float64)) * scale
+        grey[row : row + BAND] = np.clip(band, 0, 255)
+    return Image.fromarray(grey)
 
 
 def _over_white(image: Image.Image) -> Image.Image:

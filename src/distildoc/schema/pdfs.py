@@ -21,6 +21,7 @@ from distildoc.schema.images import one_line
 
 DPI = 150  # where no size is asked for
 MAX_SIDE_PX = 8192  # no page is drawn larger
+REOPEN_AFTER = 200  # pages; an open document keeps what it has parsed, some 40 KB a page
 
 _PDFIUM = threading.RLock()
 
@@ -32,9 +33,10 @@ class PdfFile:
     path: Path
     password: str | None = field(default=None, repr=False)
     _open: "tuple[int, pypdfium2.PdfDocument] | None" = field(default=None, repr=False, compare=False)
+    _drawn: int = field(default=0, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
-        return {"path": self.path, "password": self.password, "_open": None}
+        return {"path": self.path, "password": self.password, "_open": None, "_drawn": 0}
 
     @contextmanager
     def streaming(self) -> Iterator[int]:
@@ -47,8 +49,9 @@ class PdfFile:
             yield count
         finally:
             with _PDFIUM:
+                if self._open is not None:
+                    self._open[1].close()
                 self._open = None
-                document.close()
 
     def page_count(self) -> int:
         """Number of pages; raises InputError where the file cannot be opened."""
@@ -60,12 +63,21 @@ class PdfFile:
         with _PDFIUM:
             # A forked process shares the file's position with its parent: it opens the file for itself.
             if self._open is not None and self._open[0] == os.getpid():
-                return self._draw(self._open[1], number, longest_px)
+                return self._draw(self._fresh(self._open[1]), number, longest_px)
             document = self._document()
             try:
                 return self._draw(document, number, longest_px)
             finally:
                 document.close()
+
+    def _fresh(self, document: pypdfium2.PdfDocument) -> pypdfium2.PdfDocument:
+        """The open document, opened anew from time to time so that memory stays flat over thousands of pages."""
+        self._drawn += 1
+        if self._drawn % REOPEN_AFTER == 0:
+            anew = self._document()
+            document.close()
+            self._open, document = (os.getpid(), anew), anew
+        return document
 
     def _document(self) -> pypdfium2.PdfDocument:
         if not self.path.is_file():

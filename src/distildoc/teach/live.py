@@ -41,7 +41,8 @@ class Live:
 
     def __call__(self, batch: Batch) -> View:
         self._taps.outputs = self._outputs
-        self._model.to(batch.pixels.device)
+        if next(self._model.parameters()).device != batch.pixels.device:  # `to` itself walks all modules at every step
+            self._model.to(batch.pixels.device)
         with torch.no_grad():
             view = self._taps(batch.pixels.to(next(self._model.parameters()).device))
         return replace(view, again=self._again)

@@ -15,8 +15,11 @@ COLUMNS = ("id", "source", "page", "label", "confidence", "error")
 
 @contextmanager
 def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | FailedPage], None]]:
-    """Give the function that writes one page: columns id, source, page, label, confidence, error, then p:CLASS."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    """Give the function that writes one page: columns id, source, page, label, confidence, error, then p:CLASS.
+
+    Bytes of a file name that are no UTF-8 are written as \\udcNN.
+    """
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         table = csv.writer(file)
         table.writerow([*COLUMNS, *(f"p:{label}" for label in bundle.labels)])
 

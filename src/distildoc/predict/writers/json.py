@@ -20,10 +20,12 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | Faile
 
     {"format", "distildoc", "bundle": {"id", "task", "labels"}, "pages": [{"id", "source", "page", "label",
     "confidence", "probabilities": {label: 0..1}}], "failed": [{"id", "source", "page", "reason"}]}
+
+    Bytes of a file name that are no UTF-8 are escaped as JSON escapes them, and `os.fsencode` gives them back.
     """
     head = {"id": bundle.id, "task": bundle.task, "labels": list(bundle.labels)}
     failed: list[FailedPage] = []
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f'{{"format": {FORMAT}, "distildoc": "{version("distildoc")}", "bundle": {_text(head)},\n"pages": [')
         between = "\n"
 
