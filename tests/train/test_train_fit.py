@@ -1,4 +1,3 @@
-import os
 import signal
 
 import pytest
@@ -94,7 +93,7 @@ class _Signalling:
     def epoch(self, number, skip=0):
         for i, batch in enumerate(self.loader.epoch(number, skip)):
             if number == 1 and i == self.at:
-                os.kill(os.getpid(), self.number)
+                signal.raise_signal(self.number)
             yield batch
 
 
@@ -133,9 +132,9 @@ def test_readers_that_died_of_the_same_ctrl_c_do_not_keep_the_checkpoint_from_be
 
 def test_a_second_ctrl_c_ends_at_once():
     with pytest.raises(KeyboardInterrupt) as caught, Stop() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert stop.asked == signal.SIGINT
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
     assert not isinstance(caught.value, Interrupted)
 
 
