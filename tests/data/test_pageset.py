@@ -87,6 +87,18 @@ def test_hold_out_leaves_a_page_of_a_class_with_one_where_it_is() -> None:
     assert rest.counts()["letter"] == 1 and held.counts() == {"letter": 0, "memo": 1, "email": 0}
 
 
+@pytest.mark.parametrize("lengths", [(4,) * 10, (1, 30, 2, 7), (20, 1), (3, 3)])
+def test_hold_out_parts_no_document_of_several_pages(lengths: tuple[int, ...]) -> None:
+    pages = [
+        Page(f"{name}.pdf#{n}", f"{name}.pdf", n, lambda longest_px: Image.new("L", (8, 8)), "memo")
+        for name, length in enumerate(lengths)
+        for n in range(1, length + 1)
+    ]
+    rest, held = hold_out(PageSet(tuple(pages), LABELS, "reports"), fraction=0.2, seed=0)
+    assert not {page.source for page in rest.pages} & {page.source for page in held.pages}
+    assert len(rest) and 1 <= len(held) <= max(min(lengths), 0.2 * sum(lengths))
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5])
 def test_hold_out_refuses_a_fraction_that_leaves_one_side_empty(fraction: float) -> None:
     with pytest.raises(InputError, match="between 0 and 1"):

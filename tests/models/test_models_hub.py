@@ -94,6 +94,14 @@ def test_keys_that_could_fetch_code_are_dropped(key, published):
     assert "evil" not in json.dumps(config.to_dict())
 
 
+def test_keys_that_could_fetch_code_are_dropped_inside_parts_of_a_config_too():
+    parts = {"vision_config": {"model_type": "clip_vision_model", "attn_implementation": "evil/kernels"}}
+    config = hub.config_from(
+        {"model_type": "clip", **parts, "list": [{"_attn_implementation": "evil/kernels"}]}, where="c"
+    )
+    assert "evil" not in str(vars(config)) + str(vars(config.vision_config))
+
+
 def test_a_config_cannot_change_what_a_forward_gives(published, tmp_path):
     folder = copied(published("resnet"), tmp_path)
     content = json.loads((folder / "config.json").read_text())

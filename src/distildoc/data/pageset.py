@@ -61,9 +61,11 @@ class PageSet:
 
 
 def hold_out(pages: PageSet, *, fraction: float, seed: int) -> tuple[PageSet, PageSet]:
-    """(rest, held out): the same share of every class, at least one page of each side where a class has two.
+    """(rest, held out): the same share of every class, at least one page of each side where a class has two documents.
 
-    Which pages are held out depends on the seed and the ids alone, not on their order.
+    Pages of one file and class stay together, or the held-out ones would be known from their neighbours; so a class of
+    long documents may give less than its share. Which pages are held out depends on the seed, the ids and the files
+    alone, not on the order of the pages.
     Raises InputError for a fraction outside 0..1.
     """
     if not 0 < fraction < 1:
@@ -71,7 +73,7 @@ def hold_out(pages: PageSet, *, fraction: float, seed: int) -> tuple[PageSet, Pa
     held: set[str] = set()
     for members in _by_label(pages).values():
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        held.update(sorted((page.id for page in members), key=lambda id: _rank(id, seed))[:count])
+        held.update(_whole_documents(members, count, seed))
     rest = _where(pages, lambda page: page.id not in held)
     return rest, replace(_where(pages, lambda page: page.id in held), name=f"{pages.name}, held out")
 
@@ -205,6 +207,19 @@ def _by_label(pages: PageSet) -> Mapping[str | None, list[Page]]:
     for page in pages.pages:
         groups.setdefault(page.label, []).append(page)
     return groups
+
+
+def _whole_documents(members: list[Page], count: int, seed: int) -> list[str]:
+    """Ids of at most `count` pages, drawn by document; the shortest document where all have more pages."""
+    files: dict[str, list[str]] = {}
+    for page in members:
+        files.setdefault(page.source, []).append(page.id)
+    documents = sorted(files.values(), key=lambda ids: _rank(min(ids), seed))
+    chosen: list[str] = []
+    for ids in documents:
+        if len(chosen) + len(ids) <= count:
+            chosen += ids
+    return chosen if chosen or len(documents) < 2 else min(documents, key=len)
 
 
 def _where(pages: PageSet, keep: Callable[[Page], bool]) -> PageSet:

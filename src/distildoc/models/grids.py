@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distildoc.core.grids import as_map
 from distildoc.core.model import Model
-from distildoc.models.bodies import is_channels_last
+from distildoc.models.bodies import TimmMapBody, TimmPooledBody, is_channels_last
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,6 @@ class Grid:
 def grid_of(model: Model, size: tuple[int, int]) -> Grid:
     """The grid of a model that is given pages of (height, width) pixels."""
     height, width = model.normalise.size or size
-    return Grid(model.places.tokens, height / width, is_channels_last(model.body.get_submodule("network")))
+    body = model.body
+    channels_last = isinstance(body, TimmPooledBody | TimmMapBody) and is_channels_last(body.network)
+    return Grid(model.places.tokens, height / width, channels_last)

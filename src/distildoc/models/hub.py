@@ -81,11 +81,18 @@ def config_from(content: Mapping[str, object], *, where: str) -> PreTrainedConfi
     known = list(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
     if kind not in known:
         raise InputError(f"{where}: model_type '{kind}' is no image classifier of transformers; {closest(kind, known)}")
-    safe = {key: value for key, value in content.items() if key not in IGNORED_KEYS and not key.startswith("_")}
     try:
-        return CONFIG_MAPPING[kind].from_dict(safe)
+        return CONFIG_MAPPING[kind].from_dict(cast(dict[str, object], _safe(content)))
     except (StrictDataclassError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{where}: not a usable {kind} config: {' '.join(str(error).split())[:200]}") from None
+
+
+def _safe(value: object) -> object:
+    """A config without IGNORED_KEYS and private ones, in its parts too (a CLIP holds the config of its vision)."""
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if key not in IGNORED_KEYS and not key.startswith("_")}
+        return {key: _safe(item) for key, item in kept.items()}
+    return [_safe(item) for item in value] if isinstance(value, list) else value
 
 
 def network_class(config: PreTrainedConfig) -> type[nn.Module]:

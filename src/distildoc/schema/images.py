@@ -2,8 +2,8 @@
 
 EXIF orientation is applied, transparency lies over white, CMYK and palettes become RGB, 16-bit greys keep their upper
 byte. Whatever a decoder raises becomes one InputError that names the file. The size limit is on pixels, because that
-is what memory pays for: a picture of a few kilobytes can ask for gigabytes. Only the decoders in FORMATS are tried, whatever
-the file is called: some of Pillow's others run programs.
+is what memory pays for: a picture of a few kilobytes can ask for gigabytes. Only the decoders in FORMATS are tried,
+whatever the file is called: some of Pillow's others run programs.
 """
 
 import threading

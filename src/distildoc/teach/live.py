@@ -44,7 +44,7 @@ class Live:
         if next(self._model.parameters()).device != batch.pixels.device:  # `to` itself walks all modules at every step
             self._model.to(batch.pixels.device)
         with torch.no_grad():
-            view = self._taps(batch.pixels.to(next(self._model.parameters()).device))
+            view = self._taps(batch.pixels)
         return replace(view, again=self._again)
 
     def to(self, device: torch.device | str) -> "Live":

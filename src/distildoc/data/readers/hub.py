@@ -124,4 +124,4 @@ def _image_rows(table: Any, column: str) -> Any:
 
 def _page(rows: Any, index: int, *, label: str | None, where: str) -> Page:
     id = f"{where}#{index + 1}"
-    return Page(id, where, index + 1, TableRow(rows, index, id), label)
+    return Page(id, id, 1, TableRow(rows, index, id), label)  # a row is a document of its own
