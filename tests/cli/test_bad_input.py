@@ -60,9 +60,10 @@ def test_missing_page_of_a_label_file_is_named(run_file: RunFile, tmp_path: Path
     root = tmp_path / "rvl"
     (root / "labels").mkdir(parents=True)
     (root / "images").mkdir()
-    for split in ("train", "val"):
-        (root / "labels" / f"{split}.txt").write_text("a.tif 0\ngone.tif 1\n")
-    Image.new("L", (40, 40), 255).save(root / "images" / "a.tif")
+    (root / "labels" / "train.txt").write_text("a.tif 0\ngone.tif 1\n")
+    (root / "labels" / "val.txt").write_text("b.tif 0\nc.tif 1\n")
+    for name in "abc":
+        Image.new("L", (40, 40), 255).save(root / "images" / f"{name}.tif")
     data = {"train": {"kind": "rvl_cdip", "path": str(root), "split": "train"}, "test": None}
     data["validation"] = {"kind": "rvl_cdip", "path": str(root), "split": "val"}
     content = yaml.safe_load(run_file().read_text())

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 import distildoc
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes import stages
-from distildoc.recipes.config import RunConfig
+from distildoc.recipes.config import RunConfig, SourceConfig
 from distildoc.recipes.files import config_hash, read_run_file
 from distildoc.recipes.screen import Screen
 from distildoc.schema.errors import ConfigError, InputError
@@ -191,3 +191,12 @@ def test_checkpoint_of_another_teacher_is_refused(config_of: ConfigOf, teacher: 
     moving.symlink_to(tmp_path / "other")
     with pytest.raises(InputError, match="another configuration"):
         stages.train(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_pages_that_are_learnt_from_cannot_judge(config_of: ConfigOf, pages: Path, split: str) -> None:
+    config = config_of()
+    same = SourceConfig.model_validate({"kind": "folder", "path": str(pages / "train")})
+    data = config.data.model_copy(update={split: same})
+    with pytest.raises(InputError, match=rf"data\.{split}: \d+ of 42 pages also stand in data\.train"):
+        stages.check(config.model_copy(update={"data": data}))

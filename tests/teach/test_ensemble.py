@@ -116,3 +116,13 @@ def test_aligned_permutes_the_last_axis_where_a_page_has_several_rows_of_scores(
 def test_aligned_leaves_the_same_order_alone(batch: Batch) -> None:
     logits = noise(0)
     assert Aligned(Says(logits), LABELS)(batch).outputs["logits"] is logits
+
+
+def test_an_ensemble_runs_again_on_other_pixels_as_the_mean_of_its_members() -> None:
+    first, second = noise(0), noise(1)
+    batch = Batch(torch.zeros(4, 3, 2, 2), {}, ())
+    again = Ensemble([Says(first), Says(second)])(batch).again
+    assert again is not None
+    found = softmax(again(torch.full((1,), 2.0)).outputs["logits"].numpy(), axis=1)
+    expected = (softmax(2 * first.numpy(), axis=1) + softmax(2 * second.numpy(), axis=1)) / 2
+    assert np.allclose(found, expected, atol=1e-6)

@@ -75,6 +75,9 @@ class Taps:
         self._paths = {name: resolve(model, name) for name in names}
         self._seen: dict[str, Tensor] = {}
         modules = dict(model.named_modules())
+        for name, path in self._paths.items():
+            if path not in modules:
+                raise TapError(f"tap '{name}': the model names '{path}' as its place, and has no such module")
         self._handles = [modules[path].register_forward_hook(self._keep(path)) for path in set(self._paths.values())]
 
     def __call__(self, pixels: Tensor) -> View:
@@ -131,9 +134,10 @@ def as_tensor(output: Any, path: str) -> Tensor:
 def shapes(model: Model, names: Sequence[str], size: tuple[int, int]) -> dict[str, torch.Size]:
     """Shapes of the tapped features without the batch axis, from one forward on a blank page of (height, width)."""
     device = next(model.parameters()).device
-    training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     with Taps(model, names) as taps, torch.no_grad():
         view = taps(torch.ones(1, 3, *size, device=device))
-    model.train(training)
+    for module, training in modes:
+        module.training = training
     return {name: feature.shape[1:] for name, feature in view.features.items()}

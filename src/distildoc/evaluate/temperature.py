@@ -38,7 +38,10 @@ def fit_temperature(logits: NDArray[np.float32] | Floats, targets: NDArray[np.in
     if (true >= scores).all():
         logger.warning("no error on %d validation pages: the temperature stays 1", len(scores))
         return 1.0
-    return _bisect(scores - true)
+    found = _bisect(scores - true)
+    if found in (LOWEST, HIGHEST):
+        logger.warning("the temperature ends at its bound %g: %d validation pages do not settle it", found, len(scores))
+    return found
 
 
 def temperature_nll(logits: NDArray[np.float32] | Floats, targets: NDArray[np.int64], *, temperature: float) -> float:

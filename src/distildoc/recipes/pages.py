@@ -10,7 +10,7 @@ from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.settings import checked_settings
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import LabelMap
-from distildoc.schema.pages import FailedPage
+from distildoc.schema.pages import FailedPage, Page
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
         rest, held = hold_out(pages, fraction=data.validation.hold_out, seed=data.validation.seed)
     else:
         rest, held = pages, _aligned(_read(data.validation, data, "data.validation"), pages.labels, "data.validation")
+        _refuse_shared(held, rest, "data.validation", "data.train")
     if not len(held):
         raise InputError(f"{pages.name}: no page is left to select on; `data.validation` needs two pages of some class")
     if data.per_class is not None:
@@ -49,10 +50,13 @@ def training_pages(data: DataConfig, screen: Screen = SILENT) -> Splits:
 
 
 def test_pages(data: DataConfig, labels: tuple[str, ...]) -> PageSet:
-    """Pages that are read once, at the end; raises InputError where the run names none."""
+    """Pages that are read once, at the end; raises InputError where the run names none, or pages it learns from."""
     if data.test is None:
         raise InputError("the run names no test pages: add `data.test`, or give a folder with --pages")
-    return _aligned(_read(data.test, data, "data.test"), labels, "data.test")
+    pages = _aligned(_read(data.test, data, "data.test"), labels, "data.test")
+    for seen, where in zip(listed_pages(data), ("data.train", "data.validation"), strict=True):
+        _refuse_shared(pages, seen, "data.test", where)
+    return pages
 
 
 def write_splits(splits: Splits, folder: Path) -> None:
@@ -69,6 +73,21 @@ def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
         rename = {old: new for old, new in rename.items() if old in pages.labels}
         drop = tuple(name for name in drop if name in pages.labels)
     return relabel(pages, LabelMap(rename, drop))
+
+
+def _refuse_shared(pages: PageSet, others: PageSet, where: str, elsewhere: str) -> None:
+    """Raises InputError where two splits share a page: the same page of the same file."""
+    seen = {_place(page) for page in others.pages}
+    shared = [page for page in pages.pages if _place(page) in seen]
+    if shared:
+        raise InputError(
+            f"{where}: {len(shared)} of {len(pages)} pages also stand in {elsewhere}, first '{shared[0].id}'; a score "
+            "on pages that were learnt from says nothing, name other pages"
+        )
+
+
+def _place(page: Page) -> tuple[Path, int]:
+    return Path(page.source).resolve(), page.number
 
 
 def _aligned(pages: PageSet, labels: tuple[str, ...], where: str) -> PageSet:

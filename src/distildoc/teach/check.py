@@ -112,7 +112,7 @@ def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch)
 def _call(term: Term, student: View, teacher: View | Sequence[View], sample: Batch) -> None:
     try:
         losses = term.method(student, teacher, sample, Clock(0, 1, 0.0))
-    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+    except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"term '{term.name}' does not fit these models and pages: {reason}") from error
     for name, loss in losses.items():

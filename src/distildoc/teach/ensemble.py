@@ -1,5 +1,6 @@
 """Several teachers: averaged into one View, or kept apart as experts."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,8 +18,8 @@ from distildoc.teach.live import joint_fingerprint
 class Ensemble:
     """The mean of the members' probabilities, given as logits: log( mean_m softmax(z_m) ).
 
-    Members are aligned with the first one's labels; InputError where the sets differ. An ensemble has no features and
-    cannot be run again on other pixels; ConfigError for members that tap features.
+    Members are aligned with the first one's labels; InputError where the sets differ. An ensemble has no features;
+    ConfigError for members that tap features.
     """
 
     features: tuple[str, ...] = ()
@@ -42,9 +43,7 @@ class Ensemble:
         return all(member.live for member in self._members)
 
     def __call__(self, batch: Batch) -> View:
-        logits = [full(member(batch).outputs["logits"]) for member in self._members]
-        scores = functional.log_softmax(torch.stack(logits), -1)
-        return View({"logits": scores.logsumexp(0) - torch.tensor(float(len(logits))).log().item()})
+        return _mean([member(batch) for member in self._members])
 
 
 class Experts:
@@ -73,6 +72,14 @@ class Experts:
 
     def __call__(self, batch: Batch) -> tuple[View, ...]:
         return tuple(member(batch) for member in self.members)
+
+
+def _mean(views: Sequence[View]) -> View:
+    logits = [full(view.outputs["logits"]) for view in views]
+    scores = functional.log_softmax(torch.stack(logits), -1)
+    runs = [view.again for view in views if view.again is not None]
+    again = (lambda pixels: _mean([run(pixels) for run in runs])) if len(runs) == len(views) else None
+    return View({"logits": scores.logsumexp(0) - math.log(len(logits))}, again=again)
 
 
 def _aligned(members: Sequence[Teacher], what: str) -> tuple[Teacher, ...]:
