@@ -24,6 +24,8 @@ NAMES = {
     "simkd_cnn": "SimKD, CNN projector",
     "wide_supervised": "wide student, supervised",
     "wide_simkd_none": "wide student, SimKD without projector",
+    "supervised_pretrained": "supervised, pre-trained start",
+    "kd_pretrained": "vanilla KD, pre-trained start",
 }
 
 

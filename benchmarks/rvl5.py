@@ -3,9 +3,10 @@
     python benchmarks/rvl5.py --views 2 --seeds 0 1 2        (about 45 s a run on one core; goes on where it stopped)
     python benchmarks/rvl5.py --views 2 --seeds 0 1 2 --summary
 
-Needs runs/rvl5/teacher (see configs/classification/teacher.yaml) and DISTILDOC_DATA. All arms of a seed have the same
-initial weights, pages, order and views. The student is chosen on a tenth of the training pages; the `val` pages are
-read once, when a run has ended. The summary goes to benchmarks/results/rvl5_views{V}.json.
+Needs runs/rvl5/teacher and runs/rvl5/student_pretrain (see configs/classification/) and DISTILDOC_DATA. All arms of a
+seed have the same initial weights (the pre-trained and the wide ones among themselves), pages, order and views. The
+student is chosen on a tenth of the training pages; the `val` pages are read once, when a run has ended. The summary
+goes to benchmarks/results/rvl5_views{V}.json.
 """
 
 import argparse
@@ -46,13 +47,15 @@ ARMS = {
     "simkd_cnn": "supervised",
     "wide_supervised": None,
     "wide_simkd_none": "wide_supervised",
+    "supervised_pretrained": "supervised",
+    "kd_pretrained": "supervised_pretrained",
 }
 
 
 def config_of(arm: str, views: int, seed: int) -> RunConfig:
     """The shipped run file of an arm, in one regime and with one seed."""
     overrides = [f"seed={seed}", f"augmentation.views={views}", f"name={arm}-s{seed}"]
-    if ARMS[arm] is not None:
+    if "supervised" not in arm:
         overrides.append(f"teacher.cache=runs/rvl5/cache-{views}")
     return read_run_file(CONFIGS / f"{arm}.yaml", overrides)
 
