@@ -1,6 +1,7 @@
 """The stages of whole runs on tiny pages: what they write, what they pass over, what they refuse."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes import stages
 from distildoc.recipes.config import RunConfig, SourceConfig
 from distildoc.recipes.files import config_hash, read_run_file
+from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.screen import Screen
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.sources import pages_from
@@ -23,6 +25,8 @@ from distildoc.study import write_page
 
 ConfigOf = Callable[..., RunConfig]
 SIMKD = [{"method": "simkd", "projector": "cnn"}]
+
+TEACHER = {"name": "cnn-micro", "widths": [8, 16], "depths": [1, 1], "embedding": 8}  # of the fixture `teacher`
 
 
 def run_json(folder: Path) -> dict[str, Any]:
@@ -200,3 +204,36 @@ def test_pages_that_are_learnt_from_cannot_judge(config_of: ConfigOf, pages: Pat
     data = config.data.model_copy(update={split: same})
     with pytest.raises(InputError, match=rf"data\.{split}: \d+ of 42 pages also stand in data\.train"):
         stages.check(config.model_copy(update={"data": data}))
+
+
+def test_no_epoch_keeps_the_weights_that_were_loaded(config_of: ConfigOf, teacher: Path, tmp_path: Path) -> None:
+    again = config_of(name="again", model=TEACHER, start=str(teacher), train={"epochs": 0})
+    stages.train(again, tmp_path / "run")
+    old, new = (load_file(folder / "model" / "model.safetensors") for folder in (teacher, tmp_path / "run"))
+    assert all(torch.equal(old[name], new[name]) for name in old if name.startswith("body."))
+    assert RunFolder(tmp_path / "run").stage("train")["steps"] == 0
+
+
+def test_export_makes_an_older_verification_void(config_of: ConfigOf, tmp_path: Path) -> None:
+    stages.run(config_of(), tmp_path / "run")
+    stages.export(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").stage("verify") is None
+    stages.run(config_of(), tmp_path / "run")
+    assert (tmp_path / "run" / "bundle" / "verify.json").is_file()
+
+
+def test_student_of_a_teacher_that_was_trained_anew_is_refused(config_of: ConfigOf, tmp_path: Path) -> None:
+    folder = tmp_path / "teacher"
+    stages.train(config_of(name="teacher", model=TEACHER, train={"epochs": 1}), folder)
+    student = config_of(teacher={"runs": [str(folder)]}, terms=[{"method": "kd"}], train={"epochs": 1})
+    stages.train(student, tmp_path / "student")
+    shutil.rmtree(folder)
+    stages.train(config_of(name="teacher", model=TEACHER, seed=7, train={"epochs": 1}), folder)
+    with pytest.raises(InputError, match="was distilled from another teacher"):
+        stages.train(student, tmp_path / "student")
+
+
+def test_check_builds_a_run_whose_cache_is_not_written_yet(config_of: ConfigOf, teacher: Path, tmp_path: Path) -> None:
+    cached = {"runs": [str(teacher)], "cache": str(tmp_path / "cache")}
+    lines = stages.check(config_of(teacher=cached, terms=[{"method": "kd"}], augmentation={"views": 2}))
+    assert any("not written yet" in line for line in lines) and not (tmp_path / "cache").exists()

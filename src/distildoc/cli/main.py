@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typer.core import TyperGroup
 
+import distildoc
 from distildoc.cli import corpus, listing, predict, report, runs
 from distildoc.schema.errors import InputError
 
@@ -26,6 +27,10 @@ EXTRA_OF = {
     "matplotlib": "train",
     "jinja2": "train",
     "reportlab": "corpus",
+    "timm": "timm",
+    "datasets": "data",
+    "pyarrow": "data",
+    "tensorboard": "track",
 }
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer carries its own click and names only this one
 
@@ -70,9 +75,16 @@ for verb in (
     app.command()(verb)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"distildoc {distildoc.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step, and where an error arose.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.WARNING,

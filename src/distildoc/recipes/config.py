@@ -80,7 +80,7 @@ class TermConfig(Choice):
 
 
 class TrainConfig(Strict):
-    epochs: PositiveInt = 30
+    epochs: NonNegativeInt = 30  # 0 keeps the weights that `model` or `start` brings
     batch: PositiveInt = 32  # pages a step and process
     accumulate: PositiveInt = 1  # steps whose gradients are added up
     optimiser: Literal["adamw", "sgd"] = "adamw"

@@ -61,13 +61,15 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes; a run file is short YAML")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such run file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        hint = '; put "${NAME}" inside {...} in quotes' if VARIABLE.search(text) else ""
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}{hint}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a run file is a mapping of keys, found {type(content).__name__}")
     base = content.pop("base", None)

@@ -16,6 +16,7 @@ from distildoc.schema.json_files import read_json
 from distildoc.schema.writing import new_file
 
 FORMAT = 1
+STAGES = ("train", "evaluate", "export", "verify")  # each reads what those before it wrote
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class RunFolder:
         return read_json(path) if path.is_file() else {}
 
     def finish(self, name: str, result: Mapping[str, object]) -> None:
-        """Write a stage's result into run.json, together with where it ran."""
+        """Write a stage's result into run.json; what later stages made of an older result no longer counts."""
         config = self.config()
         record: dict[str, Any] = self.read() or {
             "format": FORMAT,
@@ -95,6 +96,8 @@ class RunFolder:
             "hardware": hardware(),
             "stages": {},
         }
+        later = STAGES[STAGES.index(name) + 1 :]
+        record["stages"] = {stage: old for stage, old in record["stages"].items() if stage not in later}
         record["stages"][name] = dict(result)
         write_text(self.path / "run.json", json.dumps(record, indent=1))
 

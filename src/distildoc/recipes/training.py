@@ -22,7 +22,7 @@ from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.teachers import live_teacher, teacher_models
-from distildoc.schema.errors import ConfigError
+from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.fit import FitResult, Plan, fit
@@ -34,17 +34,27 @@ from distildoc.train.schedules import learning_rate
 from distildoc.train.selection import Selection
 from distildoc.train.state import Optimisation, begin
 
+AS_IT_IS = FitResult(best_score=None, best_epoch=None, steps=0, seconds=0.0)  # no epoch: the weights that were loaded
 EVALUATION_BATCH = 64  # pages; gradients are off, so more fit than in training
 
 
 def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
     """Build all parts of a run without taking a step; the lines say what it would do."""
     splits = training_pages(config.data, screen)
-    parts = parts_of(config, splits)
-    lines = plan_lines(config, splits, parts)
+    cache = config.teacher.cache if config.teacher is not None else None
+    unwritten = cache is not None and not Path(cache).is_dir()
+    built = _with_live_teacher(config) if unwritten else config
+    lines = plan_lines(built, splits, parts_of(built, splits))
+    if unwritten:
+        lines.append(f"cache    {cache} is not written yet; `distildoc cache` and `run` write it")
     if config.data.test is not None:
         lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
     return lines
+
+
+def _with_live_teacher(config: RunConfig) -> RunConfig:
+    assert config.teacher is not None
+    return config.model_copy(update={"teacher": config.teacher.model_copy(update={"cache": None})})
 
 
 def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
@@ -103,6 +113,7 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     folder = RunFolder(out)
     folder.refuse_other(config)
     if (done := folder.stage("train")) is not None:
+        _refuse_other_teacher(config, done.get("teacher"), out)
         return f"{out}: already trained (validation accuracy {done['validation_accuracy']:.4f})"
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
@@ -117,10 +128,25 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
         model.to(accelerator.device)
     validation = validation_loader(config, splits)
     identity = run_identity(config, splits, parts)
-    result = _fit(config, folder, parts, validation=validation, accelerator=accelerator, identity=identity)
+    result = AS_IT_IS
+    if config.train.epochs:
+        result = _fit(config, folder, parts, validation=validation, accelerator=accelerator, identity=identity)
     if not accelerator.is_main_process:
         return ""
     return _finish(config, folder, splits, parts=parts, validation=validation, result=result)
+
+
+def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:
+    """Raises InputError where the teacher's run was trained anew since; a teacher that is gone is no reason."""
+    if config.teacher is None or stored is None or not all(Path(run).is_dir() for run in config.teacher.runs):
+        return
+    models = teacher_models(config.teacher)
+    now = live_teacher(models, models[0].labels).fingerprint
+    if now != stored:
+        raise InputError(
+            f"{out}: was distilled from another teacher ({str(stored)[:12]}) than {', '.join(config.teacher.runs)} "
+            f"holds now ({now[:12]}); choose another folder with -o, or delete it"
+        )
 
 
 def run_identity(config: RunConfig, splits: Splits, parts: Parts) -> str:
