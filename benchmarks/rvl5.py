@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "configs" / "classification"
 RUNS = Path("runs/rvl5")
 SCORES = ("accuracy", "macro_f1", "aurc", "ece", "nll", "brier")
+BEFORE = (
+    "distildoc corpus make runs/corpus --pages 2400 --seed 0",
+    "distildoc train configs/classification/pretrain.yaml -o runs/rvl5/pretrain",
+    "distildoc run configs/classification/teacher.yaml -o runs/rvl5/teacher",
+    "distildoc train configs/classification/student_pretrain.yaml -o runs/rvl5/student_pretrain",
+)
 # arm: the arm it is paired with
 ARMS = {
     "supervised": None,
@@ -91,7 +96,8 @@ def summarise(arms: list[str], views: int, seeds: list[int]) -> dict[str, Any]:
     }
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT)
     return {
-        "command": " ".join(["python", "benchmarks/rvl5.py", *sys.argv[1:]]),
+        "command": f"python benchmarks/rvl5.py --views {views} --seeds {' '.join(map(str, seeds))}",
+        "before": BEFORE,
         "commit": commit.stdout.strip(),
         "hardware": hardware(),
         "seeds": seeds,
