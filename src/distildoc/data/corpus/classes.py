@@ -4,24 +4,9 @@ Both lists keep the order of their data set, so that a position here is an id th
 2015, arXiv:1502.07058 (RVL-CDIP); Pfitzmann et al. 2022, arXiv:2206.01062 (DocLayNet).
 """
 
-PAGE_CLASSES: tuple[str, ...] = (
-    "letter",
-    "form",
-    "email",
-    "handwritten",
-    "advertisement",
-    "scientific_report",
-    "scientific_publication",
-    "specification",
-    "file_folder",
-    "news_article",
-    "budget",
-    "invoice",
-    "presentation",
-    "questionnaire",
-    "resume",
-    "memo",
-)
+from distildoc.data.readers.rvl_cdip import CLASSES
+
+PAGE_CLASSES = CLASSES
 
 REGION_CLASSES: tuple[str, ...] = (
     "Caption",
