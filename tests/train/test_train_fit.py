@@ -1,4 +1,5 @@
 import signal
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -130,7 +131,15 @@ def test_readers_that_died_of_the_same_ctrl_c_do_not_keep_the_checkpoint_from_be
         toy.toy_fit(toy.toy_state(), tmp_path / "b", loader=Dying(toy.ToyLoader(), 99, signal.SIGINT), plan=Plan(3))
 
 
-def test_a_second_ctrl_c_ends_at_once():
+@pytest.fixture
+def ctrl_c_ends_the_process() -> Iterator[None]:
+    """As in a foreground process; one started in the background may ignore Ctrl-C from birth."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_ends_at_once(ctrl_c_ends_the_process):
     with pytest.raises(KeyboardInterrupt) as caught, Stop() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop.asked == signal.SIGINT
