@@ -1,4 +1,4 @@
-"""`python -m distildoc`, and `accelerate launch -m distildoc train RUN.yaml`."""
+"""`python -m distildoc`, and `torchrun --nproc_per_node 2 -m distildoc train RUN.yaml`."""
 
 from distildoc.cli.main import main
 

@@ -1,5 +1,6 @@
 """A run that was stopped or killed goes on as if it had never been."""
 
+import json
 import os
 import signal
 import subprocess
@@ -93,3 +94,17 @@ def test_killed_cache_goes_on_and_holds_what_an_unbroken_one_holds(
     found = [sorted((tmp_path / name).glob("*.npy")) for name in ("unbroken", "broken")]
     assert len(found[0]) == len(found[1]) == 1
     assert found[0][0].read_bytes() == found[1][0].read_bytes()
+
+
+def test_two_processes_share_the_pages_of_a_run(config_of: ConfigOf, tmp_path: Path) -> None:
+    config = config_of(train={"epochs": 1, "batch": 4})
+    (tmp_path / "run.yaml").write_text(dump(config), encoding="utf-8")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    words = ["-m", "distildoc", "train", str(tmp_path / "run.yaml"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*launch, *words], capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    pages = len((tmp_path / "out" / "train_pages.txt").read_text(encoding="utf-8").splitlines()) - 1  # a header
+    assert record["stages"]["train"]["steps"] == pages // 8

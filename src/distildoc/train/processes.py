@@ -38,7 +38,7 @@ def make_accelerator(
         AcceleratorState._reset_state()  # one process may train several runs; accelerate fixes the first precision
     return Accelerator(
         mixed_precision=precision,
-        cpu=cpu,
+        cpu=cpu or not torch.accelerator.is_available(),  # else processes without a GPU would not find each other
         log_with=list(trackers) or None,
         project_dir=project,
         # accumulation is weighed by pages in `steps`; without this, a flag of the launcher would divide a second time
