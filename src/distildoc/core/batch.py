@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+UNLABELLED = -1  # target of a page whose class is not known; it adds nothing to a supervised loss
+
 
 class Key(NamedTuple):
     """Which pixels these are: the page, and which of its augmented versions (0 is the page as it is)."""

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from distildoc.core.batch import Batch, Key
+from distildoc.core.batch import UNLABELLED, Batch, Key
 from distildoc.data.augment import Augmentation, squeezed
 from distildoc.data.order import epoch_order, shares
 from distildoc.data.pageset import PageSet
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.labels import label_index
 from distildoc.schema.preprocess import Preprocess, to_network_input
-
-NO_LABEL = -1  # target of a page without a class
 
 View = tuple[int, int]  # page index, augmentation id
 
@@ -113,7 +111,7 @@ class Loader:
         where = f"data set {self.pages.name}"
         names = {page.label for page in self.pages.pages if page.label is not None}
         ids = {name: label_index(self.labels, name, where) for name in sorted(names)}
-        return torch.tensor([NO_LABEL if page.label is None else ids[page.label] for page in self.pages.pages])
+        return torch.tensor([UNLABELLED if page.label is None else ids[page.label] for page in self.pages.pages])
 
     def _batches(self, plan: list[list[View]]) -> Iterator[Batch]:
         for views, pixels in zip(plan, self._pixels(plan), strict=True):

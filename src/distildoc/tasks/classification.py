@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional
 
-from distildoc.core.batch import Batch
+from distildoc.core.batch import UNLABELLED, Batch
 from distildoc.core.task import Task
 from distildoc.core.view import View
-
-UNLABELLED = -1  # target of a page whose class is not known; it adds nothing to a supervised loss
 
 
 def classification(labels: Sequence[str], *, label_smoothing: float = 0.0) -> Task:

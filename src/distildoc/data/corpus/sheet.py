@@ -166,14 +166,17 @@ class Sheet:
         self.canvas.line(x0, self.height - y0, x1, self.height - y1)
         self.mark((min(x0, x1), min(y0, y1) - thick / 2, max(x0, x1), max(y0, y1) + thick / 2))
 
-    def rect(self, box: Box, *, fill: Ink | None = None, edge: Ink | None = BLACK, thick: float = 0.6) -> None:
-        """A rectangle with an optional fill and edge."""
-        x0, y0, x1, y1 = box
+    def _ink(self, fill: Ink | None, edge: Ink | None, thick: float) -> None:
         if fill:
             self.canvas.setFillColorRGB(*fill)
         if edge:
             self.canvas.setStrokeColorRGB(*edge)
             self.canvas.setLineWidth(thick)
+
+    def rect(self, box: Box, *, fill: Ink | None = None, edge: Ink | None = BLACK, thick: float = 0.6) -> None:
+        """A rectangle with an optional fill and edge."""
+        x0, y0, x1, y1 = box
+        self._ink(fill, edge, thick)
         self.canvas.rect(
             x0, self.height - y1, x1 - x0, y1 - y0, stroke=int(edge is not None), fill=int(fill is not None)
         )
@@ -182,11 +185,7 @@ class Sheet:
     def oval(self, box: Box, *, fill: Ink | None = None, edge: Ink | None = BLACK, thick: float = 0.6) -> None:
         """An ellipse inscribed in the box."""
         x0, y0, x1, y1 = box
-        if fill:
-            self.canvas.setFillColorRGB(*fill)
-        if edge:
-            self.canvas.setStrokeColorRGB(*edge)
-            self.canvas.setLineWidth(thick)
+        self._ink(fill, edge, thick)
         self.canvas.ellipse(
             x0,
             self.height - y1,
