@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-UNLABELLED = -1  # target of a page whose class is not known; it adds nothing to a supervised loss
+UNLABELLED = -1  # target of a page whose class is not known, and of padding; it adds nothing to a supervised loss
+UNKNOWN, TRUE, PSEUDO = 0, 1, 2  # where the boxes of a page come from: nowhere, people, a teacher
 
 
 class Key(NamedTuple):
@@ -22,7 +23,9 @@ class Batch:
     """Some pages, ready for any model.
 
     pixels   [B, 3, H, W], RGB in 0..1, normalised for nobody: each model owns its normalisation.
-    targets  by name, each with a leading axis of B; classification has `label` [B] int64.
+    targets  by name, each with a leading axis of B. Classification has `label` [B] int64; detection has `boxes`
+             [B, M, 4] (centre x, centre y, width, height, in shares of the network input), `classes` [B, M] int64,
+             both padded (class UNLABELLED), and `origin` [B] int64: UNKNOWN, TRUE or PSEUDO.
     keys     one a page, in order.
     """
 

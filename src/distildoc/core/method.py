@@ -69,6 +69,13 @@ class Method(Protocol):
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses: ...
 
 
+@runtime_checkable
+class Relabels(Protocol):
+    """A Method that changes the targets of a batch before the student sees it, e.g. with the teacher's boxes."""
+
+    def relabel(self, batch: Batch, teacher: View | Sequence[View]) -> Batch: ...
+
+
 @dataclass(frozen=True)
 class Term:
     """A method with its name in the records and its weight over time; weights live here and nowhere else."""

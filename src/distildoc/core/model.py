@@ -56,12 +56,14 @@ class Places:
     map          output [B, C, H, W] or tokens [B, N, D]: the last features before pooling.
     stages       the network's blocks in order of depth.
     tokens       number of leading tokens of a sequence that are no patch (CLS, distillation); 0 for maps.
+    levels       of a detector: where the maps of its pyramid [B, C, h, w] come out, from fine to coarse.
     """
 
     penultimate: str
     map: str
     stages: tuple[str, ...]
     tokens: int = 0
+    levels: tuple[str, ...] = ()
 
 
 class Model(nn.Module):
@@ -94,8 +96,21 @@ class Model(nn.Module):
     def normalise(self) -> Normalise:
         return self.pixels.normalise
 
-    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+    def forward(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """What a classifier says does not depend on the targets."""
         return {"logits": self.head(self.body(self.pixels(pixels)))}
+
+
+class Detector(Model):
+    """A Model whose body gives the maps of a pyramid, and whose head turns them into regions.
+
+    The head is called with the maps and, while training, the targets of the Batch: detectors take part in their own
+    supervision (denoising queries, sampled proposals), so their losses come out of their forward (see View.outputs).
+    """
+
+    def forward(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.head(self.body(self.pixels(pixels)), targets)
+        return found
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -1,6 +1,7 @@
 """Pair: what a method may know of student and teacher before the first step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -17,12 +18,15 @@ class Pair:
     size     (height, width) in pixels of the batches to come.
     teacher  None where there is none, or where it has no features of its own (an ensemble).
              Its labels may stand in another order than the student's; Views are already aligned.
+    thresholds  score by class, in the student's names, above which the teacher's regions are kept; chosen on
+                validation pages; empty for classifiers.
     """
 
     student: Model
     teacher: Model | None
     task: Task
     size: tuple[int, int]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def require_teacher(self, method: str) -> Model:
         """The teacher's model; raises ConfigError for a method that needs its modules."""

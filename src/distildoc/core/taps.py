@@ -1,7 +1,7 @@
 """Taps: read features of a model by alias or module path, through forward hooks."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,17 +12,20 @@ from distildoc.core.model import Model
 from distildoc.core.view import View
 from distildoc.schema.errors import TapError, closest
 
-ALIASES = ("penultimate", "map", "early", "middle", "late", "stage:N", "depth:F")
+ALIASES = ("penultimate", "map", "early", "middle", "late", "stage:N", "depth:F", "level:N")
 
 
 def resolve(model: Model, tap: str) -> str:
     """Module path of a tap.
 
     Aliases: `penultimate`, `map` (last features before pooling), `early` / `middle` / `late` (a quarter, half,
-    all of the blocks), `stage:N` (block N from 0, negative from the end), `depth:F` (share F of the blocks).
+    all of the blocks), `stage:N` (block N from 0, negative from the end), `depth:F` (share F of the blocks), and of a
+    detector `level:N` (map N of its pyramid, from fine to coarse).
     Anything else is a module path, from the model or from its network. Raises TapError with the closest names.
     """
     if tap == "penultimate":
+        if not model.places.penultimate:
+            raise TapError("a detector has no `penultimate` vector; tap its pyramid with level:N, or its stages")
         return model.places.penultimate
     if tap == "map":
         return model.places.map
@@ -30,17 +33,21 @@ def resolve(model: Model, tap: str) -> str:
     stages = model.places.stages
     if tap in shares:
         return stages[_at_share(shares[tap], len(stages))]
-    if found := re.fullmatch(r"stage:(-?\d+)", tap):
-        index = int(found[1])
-        if not -len(stages) <= index < len(stages):
-            raise TapError(f"tap '{tap}': the model has {len(stages)} stages, 0 to {len(stages) - 1}")
-        return stages[index]
+    if found := re.fullmatch(r"(stage|level):(-?\d+)", tap):
+        return _numbered(tap, found[1], int(found[2]), stages if found[1] == "stage" else model.places.levels)
     if found := re.fullmatch(r"depth:([0-9.]+)", tap):
         share = float(found[1])
         if not 0 < share <= 1:
             raise TapError(f"tap '{tap}': the share must be above 0 and at most 1")
         return stages[_at_share(share, len(stages))]
     return _module_path(model, tap)
+
+
+def _numbered(tap: str, kind: str, index: int, places: Sequence[str]) -> str:
+    if not -len(places) <= index < len(places):
+        known = f"{len(places)} {kind}s, 0 to {len(places) - 1}" if places else f"no {kind}s"
+        raise TapError(f"tap '{tap}': the model has {known}")
+    return places[index]
 
 
 def _at_share(share: float, count: int) -> int:
@@ -80,12 +87,15 @@ class Taps:
                 raise TapError(f"tap '{name}': the model names '{path}' as its place, and has no such module")
         self._handles = [modules[path].register_forward_hook(self._keep(path)) for path in set(self._paths.values())]
 
-    def __call__(self, pixels: Tensor) -> View:
-        """Run the model; features come under the names they were asked for, in the module's own shape."""
+    def __call__(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> View:
+        """Run the model; features come under the names they were asked for, in the module's own shape.
+
+        Targets, where given, are for models that make their own supervised losses (detectors).
+        """
         self._seen.clear()
         self._running = True
         try:
-            outputs = self.model(pixels)
+            outputs = self.model(pixels, targets)
         except _Stop:
             outputs = {}
         finally:

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from distildoc.core.batch import Batch
+from distildoc.core.method import Losses
 from distildoc.core.view import View
 
 
@@ -15,12 +14,12 @@ class Task:
 
     labels   class names in the order of the outputs.
     outputs  names a View must carry.
-    loss     supervised loss, one value a page, [B]; the mean is taken by the method that uses it.
+    loss     supervised losses by name: scalars, means over the pages that have targets, 0 where none has.
     primary  name of the score that selects checkpoints (higher is better), as it stands in a Report.
     """
 
     name: str
     labels: tuple[str, ...]
     outputs: tuple[str, ...]
-    loss: Callable[[View, Batch], Tensor]
+    loss: Callable[[View, Batch], Losses]
     primary: str

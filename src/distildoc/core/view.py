@@ -10,7 +10,10 @@ from torch import Tensor
 class View:
     """Named outputs and named tapped features of one model on one batch.
 
-    outputs   classification: `logits` [B, C].
+    outputs   classification: `logits` [B, C]. Detection: `logits` [B, Q, C], whose sigmoid is the score of a class,
+              and `boxes` [B, Q, 4] as in a Batch; where the model was given targets also its own supervised losses
+              as scalars, `loss/NAME` over pages with TRUE boxes and `pseudo/NAME` over those with PSEUDO ones.
+              What only some detectors have is said by them (models/detectors).
     features  by tap name as the method wrote it, e.g. `penultimate` [B, D], `map` [B, C, H, W].
     again     runs the same model on other pixels, with gradients to them (input-gradient methods, attacks);
               None where the model is not at hand, as for cached outputs.

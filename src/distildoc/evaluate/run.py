@@ -16,7 +16,7 @@ from distildoc.metrics import SCORES, confusion, intervals, reliability, risk_co
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import label_index
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.predictions import Prediction, Predictor
+from distildoc.schema.predictions import Classification, Predictor
 from distildoc.schema.report import Report
 
 PRIMARY = "accuracy"
@@ -33,7 +33,7 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Predictor[Classification],
     pages: Iterable[Page],
     *,
     seed: int = 0,
@@ -113,7 +113,7 @@ class _Seen:
             self.asked[page.id] = label_index(self.labels, page.label, f"page '{page.id}'")
             yield page
 
-    def take(self, answer: Prediction | FailedPage) -> None:
+    def take(self, answer: Classification | FailedPage) -> None:
         """One answer of the predictor."""
         if isinstance(answer, FailedPage):
             if not self.skip_bad:

@@ -44,7 +44,7 @@ class NKD:
 
     temperature: float
     gamma: float
-    own: Callable[[View, Batch], Tensor] | None
+    own: Callable[[View, Batch], Losses] | None
     needs: ClassVar[Needs] = Needs()
 
     def adapt(self, student: Model) -> Model:
@@ -53,13 +53,13 @@ class NKD:
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         label = batch.targets["label"]
         logits = one(teacher).outputs["logits"], student.outputs["logits"]
-        losses = {
+        losses: dict[str, Tensor] = {
             "target": mean_where(nkd_target(*logits, label), label >= 0),
             "non_target": self.gamma
             * mean_where(nkd_non_target(*logits, label, temperature=self.temperature), label >= 0),
         }
         if self.own is not None:
-            losses["cross_entropy"] = mean_where(self.own(student, batch), label >= 0)
+            losses |= self.own(student, batch)
         return losses
 
 

@@ -3,15 +3,14 @@
     L = mean over the labelled pages of loss(student, target)
 
 No paper. As the only term it is the supervised baseline, through the same code as every method; beside other terms it
-is the part that the literature weighs with alpha. Pages without a label (-1) add nothing; a batch without any label
-gives 0. It never sees the teacher (in DistilDoc's released code the "CE" baseline did).
+is the part that the literature weighs with alpha. Pages without targets add nothing; a batch without any gives 0. A
+detector's own losses (boxes, classes, denoising ...) come under their names. It never sees the teacher (in DistilDoc's
+released code the "CE" baseline did).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
-
-from torch import Tensor
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
@@ -19,7 +18,6 @@ from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
-from distildoc.losses.means import mean_where
 
 KIND: Kind = "labels"
 PAPER: Paper | None = None
@@ -27,16 +25,16 @@ PAPER: Paper | None = None
 
 @dataclass(frozen=True)
 class Supervised:
-    """loss  the task's, one value a page."""
+    """loss  the task's."""
 
-    loss: Callable[[View, Batch], Tensor]
+    loss: Callable[[View, Batch], Losses]
     needs: ClassVar[Needs] = Needs(teacher=False, teacher_outputs=False)
 
     def adapt(self, student: Model) -> Model:
         return student
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
-        return {"loss": mean_where(self.loss(student, batch), batch.targets["label"] >= 0)}
+        return self.loss(student, batch)
 
 
 def build(pair: Pair) -> Method:

@@ -116,6 +116,7 @@ def _blank(content: Mapping[str, object]) -> Model:
             map=str(places["map"]),
             stages=tuple(str(stage) for stage in cast(list[object], places["stages"])),
             tokens=int(cast(int, places["tokens"])),
+            levels=tuple(str(level) for level in cast(list[object], places.get("levels", []))),
         ),
         recipe=recipe,
     )

@@ -24,7 +24,7 @@ from distildoc.recipes.pages import listed_pages, test_pages
 from distildoc.recipes.screen import SILENT, Screen, counted
 from distildoc.schema.bundle import DESCRIPTION
 from distildoc.schema.errors import InputError
-from distildoc.schema.predictions import Predictor
+from distildoc.schema.predictions import Classification, Predictor
 from distildoc.schema.report import read_report
 
 TRAIN_FIRST = "run `distildoc train` on its run file"
@@ -60,7 +60,7 @@ def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool, 
     """Score a run's student or a bundle on a folder with one folder of pages a class."""
     if out is None:
         raise InputError("say where to write the evaluation with --out")
-    predictor: Predictor
+    predictor: Predictor[Classification]
     predictor = distildoc.load(target) if (target / DESCRIPTION).is_file() else student_of_run(RunFolder(target))
     labelled = read_folder(path=pages)
     with screen.bar("evaluate") as advance:

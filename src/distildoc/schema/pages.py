@@ -6,6 +6,16 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 Loader = Callable[[int | None], Image.Image]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+
+@dataclass(frozen=True)
+class Region:
+    """A labelled box on a page, in pixels of `Page.size`; `crowd` boxes (COCO iscrowd) are neither hit nor missed."""
+
+    label: str
+    box: Box
+    crowd: bool = False
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,9 @@ class Page:
     number  1-based page number inside the source.
     load    reads the pixels; gets the longest side in pixels that is of use (None: as stored) and may return more.
     label   the true class, by name; None where it is not known.
+    regions the true layout; None where it is not known, empty for a page that has none.
+    size    (width, height) in pixels that the regions are counted in; the stored image may have another.
+    group   kind of document, e.g. a DocLayNet category, for scores by group; None where it is not known.
     """
 
     id: str
@@ -24,6 +37,13 @@ class Page:
     number: int
     load: Loader = field(repr=False, compare=False)
     label: str | None = None
+    regions: tuple[Region, ...] | None = None
+    size: tuple[int, int] | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.regions is not None and (self.size is None or min(self.size) < 1):
+            raise ValueError(f"page '{self.id}': its regions need the size they are counted in, got {self.size}")
 
     def image(self, longest_px: int | None = None) -> Image.Image:
         """Pixels as an RGB or L image; raises InputError naming the page when they cannot be read."""

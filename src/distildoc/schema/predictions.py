@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,36 @@ class Classification:
         return float(self.probabilities.max())
 
 
-Prediction = Classification
+@dataclass(frozen=True)
+class Layout:
+    """Regions found on one page, the most certain first.
+
+    size     (width, height) of the page in the pixels that the boxes are counted in.
+    boxes    [N, 4] left, top, right, bottom, within the page.
+    classes  [N] positions in `labels`.
+    scores   [N] 0..1.
+    """
+
+    page: Page
+    labels: tuple[str, ...]
+    size: tuple[int, int]
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+Prediction = Classification | Layout
+P = TypeVar("P", Classification, Layout, covariant=True)
 
 
 @runtime_checkable
-class Predictor(Protocol):
+class Predictor(Protocol[P]):
     """Turns pages into predictions, in order; an unreadable page comes back as a FailedPage in its place."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def __call__(self, pages: Iterable[Page]) -> Iterator[Prediction | FailedPage]: ...
+    def __call__(self, pages: Iterable[Page]) -> Iterator[P | FailedPage]: ...

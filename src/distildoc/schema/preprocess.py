@@ -33,17 +33,34 @@ class Preprocess:
             resized = self._padded(image)
         return np.asarray(resized.convert("RGB"), dtype=np.uint8)
 
+    def share(self, width: int, height: int) -> tuple[float, float]:
+        """(across, down): how much of the input a page of that size takes up; 1, 1 where it is stretched.
+
+        A point at shares (x, y) of the page lies at (x * across, y * down) of the input.
+
+        >>> Preprocess(100, 100, "pad").share(210, 297)
+        (0.71, 1.0)
+        """
+        if self.fit == "stretch":
+            return 1.0, 1.0
+        across, down = self._fitted(width, height)
+        return across / self.width, down / self.height
+
     @property
     def longest_px(self) -> int:
         """Longest source side worth reading: twice the input, so that resizing still has detail to average."""
         return 2 * max(self.height, self.width)
 
     def _padded(self, image: Image.Image) -> Image.Image:
-        scale = min(self.width / image.width, self.height / image.height)
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        size = self._fitted(image.width, image.height)
         page = Image.new(image.mode, (self.width, self.height), color="white")
         page.paste(image.resize(size, Image.Resampling.BILINEAR), (0, 0))
         return page
+
+    def _fitted(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) in pixels of the input that a page of that size comes to."""
+        scale = min(self.width / width, self.height / height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)

@@ -57,7 +57,8 @@ class Report:
     pages          pages scored; `failed` more could not be read and count nowhere else.
     scores         by name, e.g. `accuracy`, each with a 95 % interval over pages.
     slices         by group of pages, e.g. `class: letter`, then by score name.
-    confusion      [C][C] counts: rows are true classes, columns predicted ones, both in the order of `labels`.
+    confusion      [C][C] counts: rows are true classes, columns predicted ones, both in the order of `labels`; empty
+                   where a page has no one class.
     reliability    the bins that hold pages, from the least to the most confident.
     risk_coverage  the curve from full coverage down, thinned.
     primary        name of the score that ranks runs.
@@ -84,9 +85,9 @@ class Report:
         if self.pages < 1 or self.failed < 0:
             raise ValueError(f"a report has at least one page, got {self.pages} scored and {self.failed} failed")
         rows = [len(row) for row in self.confusion]
-        if rows != [len(self.labels)] * len(self.labels):
+        if self.confusion and rows != [len(self.labels)] * len(self.labels):
             raise ValueError(f"the confusion matrix of {len(self.labels)} labels cannot have rows of {rows}")
-        if (counted := sum(map(sum, self.confusion))) != self.pages:
+        if self.confusion and (counted := sum(map(sum, self.confusion))) != self.pages:
             raise ValueError(f"the confusion matrix counts {counted} pages, the report {self.pages}")
 
     def to_json(self) -> dict[str, object]:

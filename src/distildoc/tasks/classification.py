@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
 from torch.nn import functional
 
 from distildoc.core.batch import UNLABELLED, Batch
+from distildoc.core.method import Losses
 from distildoc.core.task import Task
 from distildoc.core.view import View
+from distildoc.losses.means import mean_where
 
 
 def classification(labels: Sequence[str], *, label_smoothing: float = 0.0) -> Task:
@@ -20,14 +21,16 @@ def classification(labels: Sequence[str], *, label_smoothing: float = 0.0) -> Ta
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
 
-    def loss(view: View, batch: Batch) -> Tensor:
-        """Cross-entropy in fp32, [B]; 0 for unlabelled pages."""
-        return functional.cross_entropy(
+    def loss(view: View, batch: Batch) -> Losses:
+        """Cross-entropy in fp32."""
+        label = batch.targets["label"]
+        values = functional.cross_entropy(
             view.outputs["logits"].float(),
-            batch.targets["label"],
+            label,
             reduction="none",
             ignore_index=UNLABELLED,
             label_smoothing=label_smoothing,
         )
+        return {"cross_entropy": mean_where(values, label != UNLABELLED)}
 
     return Task("classification", tuple(labels), ("logits",), loss, "accuracy")

@@ -101,7 +101,7 @@ def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch)
     try:
         with torch.random.fork_rng():
             views = NOBODY if teacher is None else teacher(sample)
-            sample, student = distiller.look(sample)
+            sample, student = distiller.look(sample, views)
             for term in distiller.terms:
                 _call(term, student, views, sample)
     finally:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Term
+from distildoc.core.method import Losses, Relabels, Term
 from distildoc.core.model import Model
 from distildoc.core.taps import Taps
 from distildoc.core.view import View
@@ -68,7 +68,7 @@ class Distiller(nn.Module):
         A loss is called after its term, or TERM/LOSS where a term has several. A term whose weight is exactly 0 is
         left out, so that the run is the same bit for bit as one without it.
         """
-        batch, student = self.look(batch)
+        batch, student = self.look(batch, teacher)
         total: Tensor | None = None
         losses: dict[str, Tensor] = {}
         for term in self.terms:
@@ -81,11 +81,17 @@ class Distiller(nn.Module):
             losses |= {term.name if len(found) == 1 else f"{term.name}/{name}": loss for name, loss in found.items()}
         return self._nothing() if total is None else total, losses
 
-    def look(self, batch: Batch) -> tuple[Batch, View]:
-        """The batch as methods see it, its pixels tracking gradients where one needs that, and the student's View."""
+    def look(self, batch: Batch, teacher: View | Sequence[View] | None) -> tuple[Batch, View]:
+        """The batch as methods see it, and the student's View.
+
+        Its pixels track gradients where a method needs that; its targets are those that methods put in their place.
+        """
+        for term in self.terms:
+            if teacher is not None and isinstance(term.method, Relabels):
+                batch = term.method.relabel(batch, teacher)
         if self._pixel_gradients:
             batch = replace(batch, pixels=batch.pixels.detach().requires_grad_())
-        return batch, replace(self._taps(batch.pixels), again=self._taps)
+        return batch, replace(self._taps(batch.pixels, batch.targets), again=self._taps)
 
     def release(self) -> Model:
         """The student without its taps, for saving and exporting."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import FailedPage
-from distildoc.schema.predictions import Prediction
+from distildoc.schema.predictions import Classification
 
 SUFFIX = ".csv"
 COLUMNS = ("id", "source", "page", "label", "confidence", "error")
 
 
 @contextmanager
-def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | FailedPage], None]]:
+def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | FailedPage], None]]:
     """Give the function that writes one page: columns id, source, page, label, confidence, error, then p:CLASS.
 
     Bytes of a file name that are no UTF-8 are written as \\udcNN.
@@ -23,7 +23,7 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | Faile
         table = csv.writer(file)
         table.writerow([*COLUMNS, *(f"p:{label}" for label in bundle.labels)])
 
-        def write(page: Prediction | FailedPage) -> None:
+        def write(page: Classification | FailedPage) -> None:
             if isinstance(page, FailedPage):
                 table.writerow([page.id, page.source, page.number, "", "", page.reason, *[""] * len(bundle.labels)])
                 return

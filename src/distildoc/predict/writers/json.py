@@ -8,14 +8,14 @@ from pathlib import Path
 
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import FailedPage
-from distildoc.schema.predictions import Classification, Prediction
+from distildoc.schema.predictions import Classification
 
 SUFFIX = ".json"
 FORMAT = 1
 
 
 @contextmanager
-def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | FailedPage], None]]:
+def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | FailedPage], None]]:
     """Give the function that writes one page.
 
     {"format", "distildoc", "bundle": {"id", "task", "labels"}, "pages": [{"id", "source", "page", "label",
@@ -29,7 +29,7 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Prediction | Faile
         file.write(f'{{"format": {FORMAT}, "distildoc": "{version("distildoc")}", "bundle": {_text(head)},\n"pages": [')
         between = "\n"
 
-        def write(page: Prediction | FailedPage) -> None:
+        def write(page: Classification | FailedPage) -> None:
             nonlocal between
             if isinstance(page, FailedPage):
                 failed.append(page)
