@@ -53,7 +53,7 @@ class Case:
     def views(self, batch: Batch) -> tuple[View, View]:
         """Student's and teacher's, detached."""
         with torch.no_grad():
-            student = self.distiller.look(batch)[1]
+            student = self.distiller.look(batch, None)[1]
         return student, self.teacher(batch) if self.method.needs.teacher else NOBODY
 
 

@@ -49,7 +49,7 @@ def test_default_is_alone_plus_the_supervised_term(pair_of: Callable[..., Pair],
     pair = pair_of()
     whole = sum(build(pair)(student, teacher, batch, CLOCK).values())
     alone = sum(build(pair, variant="alone")(student, teacher, batch, CLOCK).values())
-    labels = build_supervised(pair)(student, teacher, batch, CLOCK)["loss"]
+    labels = build_supervised(pair)(student, teacher, batch, CLOCK)["cross_entropy"]
     torch.testing.assert_close(whole, alone + labels)
 
 

@@ -30,14 +30,14 @@ def test_equals_the_mean_negative_log_likelihood_of_the_labelled_pages(
     scores = logits()
     log_p = log_softmax(scores[:5].double().numpy(), -1)
     expected = -log_p[np.arange(5), np.arange(5)].mean()  # the sixth page has no label
-    found = build(pair_of(teacher="none"))(View({"logits": scores}), NOBODY, batch, CLOCK)["loss"]
+    found = build(pair_of(teacher="none"))(View({"logits": scores}), NOBODY, batch, CLOCK)["cross_entropy"]
     assert found.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_does_not_depend_on_the_teacher(pair_of: Callable[..., Pair], batch: Batch) -> None:
     method = build(pair_of())
     student = View({"logits": logits()})
-    first, second = (method(student, View({"logits": logits(seed)}), batch, CLOCK)["loss"] for seed in (1, 2))
+    first, second = (method(student, View({"logits": logits(seed)}), batch, CLOCK)["cross_entropy"] for seed in (1, 2))
     assert not method.needs.teacher
     assert torch.equal(first, second)
 
@@ -45,7 +45,7 @@ def test_does_not_depend_on_the_teacher(pair_of: Callable[..., Pair], batch: Bat
 def test_a_batch_without_labels_gives_zero_and_a_zero_gradient(pair_of: Callable[..., Pair], batch: Batch) -> None:
     scores = logits()[:2].requires_grad_()
     method = build(pair_of(teacher="none"))
-    loss = method(View({"logits": scores}), NOBODY, batch.select(torch.tensor([5, 5])), CLOCK)["loss"]
+    loss = method(View({"logits": scores}), NOBODY, batch.select(torch.tensor([5, 5])), CLOCK)["cross_entropy"]
     loss.backward()
     assert loss.item() == 0
     assert scores.grad is not None and not scores.grad.any()
@@ -57,7 +57,7 @@ def test_label_smoothing_reaches_the_loss(batch: Batch) -> None:
     pair = Pair(torch.nn.Module(), None, task, (32, 32))  # type: ignore[arg-type]  # the models are not looked at
     log_p = log_softmax(scores[:5].double().numpy(), -1)
     target = 0.9 * np.eye(5) + 0.1 / 5
-    found = build(pair)(View({"logits": scores}), NOBODY, batch, CLOCK)["loss"]
+    found = build(pair)(View({"logits": scores}), NOBODY, batch, CLOCK)["cross_entropy"]
     assert found.item() == pytest.approx(-(target * log_p).sum(1).mean(), rel=1e-6)
 
 
