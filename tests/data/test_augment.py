@@ -162,3 +162,43 @@ def test_fingerprint_follows_everything_that_changes_a_view() -> None:
 def test_settings_out_of_range_are_named(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(setting))):
         Augmentation(**setting)
+
+
+MOVES = [
+    {"rotate_deg": 20.0},
+    {"shear_deg": 15.0},
+    {"scale": 0.3},
+    {"shift": 0.1},
+    {"flip": 1.0},
+    {"rotate_deg": 8.0, "shear_deg": 6.0, "scale": 0.2, "shift": 0.08, "flip": 0.5},
+]
+
+
+@pytest.mark.parametrize("settings", MOVES)
+def test_boxes_go_where_the_pixels_of_a_drawn_rectangle_go(settings: dict[str, float]) -> None:
+    height, width = 240, 320
+    left, top, right, bottom = 100, 90, 190, 140
+    drawn = np.full((height, width), 255, dtype=np.uint8)
+    drawn[top:bottom, left:right] = 0
+    augment = replace(OFF, **settings)
+    box = np.array([[left / width, top / height, right / width, bottom / height]])
+    size = np.array([width, height, width, height])
+    for key in keys(12):
+        rows, columns = np.nonzero(augment(drawn, key) < 128)
+        found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+        assert found.min() > 0, "the rectangle stays inside, so that its box can be read off the pixels"
+        said = augment.boxes(key, box, height=height, width=width)[0] * size
+        assert np.abs(said - found).max() <= 1.5
+
+
+def test_boxes_of_the_page_itself_and_of_views_that_do_not_move_stay_bit_for_bit() -> None:
+    boxes = np.array([[0.1, 0.2, 0.3, 0.4]])
+    assert np.array_equal(Augmentation().boxes(Key("a", 0), boxes, height=9, width=7), boxes)
+    assert np.array_equal(replace(OFF, noise=0.1).boxes(Key("a", 1), boxes, height=9, width=7), boxes)
+    assert Augmentation().boxes(Key("a", 1), np.zeros((0, 4)), height=9, width=7).shape == (0, 4)
+
+
+def test_boxes_reach_outside_where_the_view_does() -> None:
+    said = [replace(OFF, shift=0.2).boxes(key, np.array([[0, 0, 1, 1]]), height=50, width=50) for key in keys(5)]
+    assert all(box.min() < 0 or box.max() > 1 for box in said)
+    assert all(np.allclose(box[0, 2:] - box[0, :2], 1) for box in said)

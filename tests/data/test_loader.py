@@ -1,6 +1,6 @@
 """Batches: order, views, resuming, processes, memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,3 +247,34 @@ def test_real_pages_load_with_their_counts(real_data: Path) -> None:
     targets = torch.cat([batch.targets["label"] for batch in batches])
     assert torch.bincount(targets).tolist() == list(val.counts().values())
     assert all(0.4 < batch.pixels.mean() < 1.0 for batch in batches)  # pages are mostly white
+
+
+def test_scaled_batches_have_sizes_that_depend_on_seed_epoch_and_batch_alone() -> None:
+    tall = Preprocess(96, 64)
+    scaled = Loader(scans(), LABELS, tall, batch=2, seed=3, scales=(64, 96, 160))
+    sizes = [[tuple(batch.pixels.shape[-2:]) for batch in scaled.epoch(epoch)] for epoch in range(4)]
+    assert {size for epoch in sizes for size in epoch} == {(64, 32), (96, 64), (160, 96)}  # of 64 x 42.7, 160 x 106.7
+    assert sizes[0] != sizes[1]
+    again = Loader(scans(), LABELS, tall, batch=2, seed=3, scales=(64, 96, 160))
+    assert [tuple(batch.pixels.shape[-2:]) for batch in again.epoch(2, skip=5)] == sizes[2][5:]
+    other = Loader(scans(), LABELS, tall, batch=1, seed=3, scales=(64, 96, 160), rank=1, world=2)
+    assert [tuple(batch.pixels.shape[-2:]) for batch in other.epoch(2)] == sizes[2]
+
+
+def test_scaled_pixels_are_the_same_page_smaller_and_targets_and_keys_stay() -> None:
+    grey = PageSet(tuple(Page(f"p{i}", "p", i, flat(shade)) for i, shade in enumerate((51, 204))), LABELS, "flat")
+    (batch,) = Loader(grey, LABELS, Preprocess(64, 64), batch=2, seed=0, shuffle=False, scales=(32,)).epoch(0)
+    assert batch.pixels.shape == (2, 3, 32, 32)
+    assert batch.pixels.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0.2, 0.8], abs=1e-6)
+    assert [key.page for key in batch.keys] == ["p0", "p1"] and batch.targets["label"].tolist() == [-1, -1]
+    (whole,) = Loader(grey, LABELS, Preprocess(64, 64), batch=2, seed=0, scales=(32,)).all_views()
+    assert whole.pixels.shape == (2, 3, 64, 64)
+
+
+def flat(shade: int) -> Callable[[int | None], Image.Image]:
+    return lambda longest_px: Image.new("L", (50, 50), shade)
+
+
+def test_a_scale_that_networks_cannot_halve_five_times_is_refused() -> None:
+    with pytest.raises(ConfigError, match="scales has 100, which is no multiple of 32 pixels"):
+        loader(scales=(64, 100))

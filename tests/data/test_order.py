@@ -2,7 +2,7 @@
 
 import pytest
 
-from distildoc.data.order import epoch_order, shares
+from distildoc.data.order import epoch_order, shares, step_scale
 from distildoc.schema.errors import InputError
 
 
@@ -47,3 +47,11 @@ def test_drop_last_gives_full_batches_only() -> None:
 def test_fewer_pages_than_processes_are_refused() -> None:
     with pytest.raises(InputError, match="2 pages in batches of 4 cannot give each of 3 processes"):
         shares(2, batch=4, world=3, drop_last=False)
+
+
+def test_scales_are_drawn_evenly_and_differently_for_every_seed_epoch_and_step() -> None:
+    drawn = [step_scale((320, 384, 448), seed=1, epoch=2, step=step) for step in range(300)]
+    assert {drawn.count(scale) // 70 for scale in (320, 384, 448)} == {1}  # 100 each, give or take
+    assert drawn == [step_scale((320, 384, 448), seed=1, epoch=2, step=step) for step in range(300)]
+    assert drawn != [step_scale((320, 384, 448), seed=1, epoch=3, step=step) for step in range(300)]
+    assert drawn != [step_scale((320, 384, 448), seed=2, epoch=2, step=step) for step in range(300)]

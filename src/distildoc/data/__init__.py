@@ -13,11 +13,19 @@ from distildoc.schema.errors import ConfigError, closest
 DATA: dict[str, str] = {
     "folder": "distildoc.data.readers.folder",
     "corpus": "distildoc.data.readers.corpus",
+    "corpus_layout": "distildoc.data.readers.corpus_layout",
     "rvl_cdip": "distildoc.data.readers.rvl_cdip",
     "rvl_cdip_n": "distildoc.data.readers.rvl_cdip_n",
     "tobacco": "distildoc.data.readers.tobacco",
     "hub": "distildoc.data.readers.hub",
     "unlabelled": "distildoc.data.readers.unlabelled",
+    "coco": "distildoc.data.readers.coco",
+    "doclaynet": "distildoc.data.readers.doclaynet",
+    "doclaynet_parquet": "distildoc.data.readers.doclaynet_parquet",
+    "publaynet": "distildoc.data.readers.publaynet",
+    "prima": "distildoc.data.readers.prima",
+    "yolo": "distildoc.data.readers.yolo",
+    "label_studio": "distildoc.data.readers.label_studio",
 }
 
 

@@ -4,26 +4,32 @@ Stopping and going on at any batch gives the batches that would have come: `epoc
 it skips. Pages once decoded and resized stay in memory as bytes, one channel for grey pages, until `cache_bytes` are
 used; bounded views stay as well where there is room. With workers each keeps a share of that memory, and the batches
 are the same bit for bit.
+
+With `scales` every batch of an epoch comes in a size of its own, a pure function of (seed, epoch, batch number), the
+same for all processes. Targets are shares of the network input and need no change. Pages are read at the size of
+`preprocess`, so that should be the largest scale. Outputs of a teacher that were cached at one size do not fit another:
+whoever caches refuses a loader whose `scales` are not empty.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from distildoc.core.batch import UNLABELLED, Batch, Key
+from distildoc.core.batch import Batch, Key
 from distildoc.data.augment import Augmentation, squeezed
-from distildoc.data.order import epoch_order, shares
+from distildoc.data.order import epoch_order, shares, step_scale
 from distildoc.data.pageset import PageSet
+from distildoc.data.targets import ClassTargets, Targets, View
 from distildoc.schema.errors import ConfigError, InputError
-from distildoc.schema.labels import label_index
 from distildoc.schema.preprocess import Preprocess, to_network_input
 
-View = tuple[int, int]  # page index, augmentation id
+STRIDE = 32  # pixels; sides of a scaled batch are multiples, as networks with five halvings want them
 
 
 @dataclass(eq=False)
@@ -37,9 +43,11 @@ class Loader:
     rank, world this process among how many; together they see the order of one process with batch x world.
     workers     processes that decode; 0 decodes here.
     drop_last   leave out the incomplete batch; None: when shuffling, unless no batch would be left.
+    targets     makes the targets of a batch; None: the classes of the pages, as `ClassTargets`.
+    scales      longest sides in pixels, one of which each batch of an epoch is resized to; empty: none is.
 
-    `targets["label"]` is int64, -1 where the page has no class. Raises InputError for a class that is not among the
-    labels, and, while reading, for the first page that cannot be read. One epoch at a time may be read.
+    Raises InputError for a class that is not among the labels, and, while reading, for the first page that cannot be
+    read. One epoch at a time may be read.
     """
 
     pages: PageSet
@@ -55,7 +63,9 @@ class Loader:
     workers: int = 0
     drop_last: bool | None = None
     cache_bytes: int = 1 << 30
-    _targets: Tensor = field(init=False, repr=False)
+    targets: Targets | None = None
+    scales: tuple[int, ...] = ()
+    _targets: Targets = field(init=False, repr=False)
     _steps: list[range] = field(init=False, repr=False)
     _source: "_Views" = field(init=False, repr=False)
     _plan: "_Plan" = field(init=False, repr=False)
@@ -67,9 +77,12 @@ class Loader:
                 f"loader: batch {self.batch} must be at least 1, workers {self.workers} at least 0, "
                 f"rank {self.rank} below world {self.world}"
             )
+        for scale in self.scales:
+            if scale < STRIDE or scale % STRIDE:
+                raise ConfigError(f"loader: scales has {scale}, which is no multiple of {STRIDE} pixels")
         if not len(self.pages):
             raise InputError(f"{self.pages.name}: no pages to load")
-        self._targets = self._label_targets()
+        self._targets = ClassTargets(self.pages, self.labels) if self.targets is None else self.targets
         if self.drop_last is None:
             self.drop_last = self.shuffle and len(self.pages) >= self.batch * self.world
         shared = shares(len(self.pages), batch=self.batch, world=self.world, drop_last=self.drop_last)
@@ -86,12 +99,15 @@ class Loader:
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """Batches of an epoch (from 0) from the batch `skip` on; the same for the same seed, however often asked."""
         order = epoch_order(len(self.pages), seed=self.seed, epoch=number, shuffle=self.shuffle)
-        return self._batches([[self._view(order[i], number) for i in step] for step in self._steps[skip:]])
+        batches = self._batches([[self._view(order[i], number) for i in step] for step in self._steps[skip:]])
+        if not self.scales:
+            return batches
+        return (self._scaled(batch, number, step) for step, batch in enumerate(batches, start=skip))
 
     def all_views(self) -> Iterator[Batch]:
         """Every (page, augmentation id) that epochs can show, once; with several processes, this one's share.
 
-        Raises ConfigError where the views are unbounded.
+        The size is always that of `preprocess`. Raises ConfigError where the views are unbounded.
         """
         ids = [0]
         if self.augmentation is not None:
@@ -107,20 +123,21 @@ class Loader:
             return index, 0
         return index, self.augmentation.view_of(self.pages.pages[index].id, epoch)
 
-    def _label_targets(self) -> Tensor:
-        where = f"data set {self.pages.name}"
-        names = {page.label for page in self.pages.pages if page.label is not None}
-        ids = {name: label_index(self.labels, name, where) for name in sorted(names)}
-        return torch.tensor([UNLABELLED if page.label is None else ids[page.label] for page in self.pages.pages])
+    def _scaled(self, batch: Batch, epoch: int, step: int) -> Batch:
+        longest = step_scale(self.scales, seed=self.seed, epoch=epoch, step=step)
+        share = longest / max(batch.pixels.shape[-2:])
+        size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in batch.pixels.shape[-2:]]
+        if size == list(batch.pixels.shape[-2:]):
+            return batch
+        return replace(batch, pixels=interpolate(batch.pixels, size, mode="bilinear", antialias=True))
 
     def _batches(self, plan: list[list[View]]) -> Iterator[Batch]:
         for views, pixels in zip(plan, self._pixels(plan), strict=True):
             if isinstance(pixels, str):
                 raise InputError(pixels)
-            rows = torch.tensor([index for index, _ in views])
             keys = tuple(Key(self.pages.pages[index].id, augmentation) for index, augmentation in views)
             network = torch.from_numpy(to_network_input(pixels.numpy().transpose(0, 2, 3, 1)))
-            yield Batch(network, {"label": self._targets[rows]}, keys)
+            yield Batch(network, self._targets(views), keys)
 
     def _pixels(self, plan: list[list[View]]) -> Iterator[Tensor | str]:
         if not self.workers:

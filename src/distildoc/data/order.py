@@ -1,5 +1,6 @@
-"""The order of pages in an epoch, and each process's share of it: pure functions."""
+"""The order of pages in an epoch, each process's share of it, and the scale of a batch: pure functions."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,11 @@ def epoch_order(count: int, *, seed: int, epoch: int, shuffle: bool) -> list[int
         return list(range(count))
     order: list[int] = np.random.default_rng([seed, epoch]).permutation(count).tolist()
     return order
+
+
+def step_scale(scales: Sequence[int], *, seed: int, epoch: int, step: int) -> int:
+    """The scale of one batch of an epoch; the same in every process."""
+    return scales[int(np.random.default_rng([seed, epoch, step, 1]).integers(len(scales)))]
 
 
 def shares(count: int, *, batch: int, world: int, drop_last: bool) -> list[list[range]]:

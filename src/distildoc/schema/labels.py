@@ -8,7 +8,7 @@ from distildoc.schema.errors import InputError, closest
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Many-to-one renaming of classes; `drop` removes the pages of a class.
+    """Many-to-one renaming of classes; `drop` removes the pages of a class, or its regions.
 
     Classes that are not mentioned are kept under their own name.
 
@@ -22,6 +22,11 @@ class LabelMap:
     def __call__(self, name: str) -> str | None:
         """The mapped name, or None where the class is dropped."""
         return None if name in self.drop else self.rename.get(name, name)
+
+    def within(self, labels: Sequence[str]) -> "LabelMap":
+        """The part of the map that speaks of these classes, for data that lacks some."""
+        rename = {old: new for old, new in self.rename.items() if old in labels}
+        return LabelMap(rename, tuple(name for name in self.drop if name in labels))
 
 
 def label_index(labels: Sequence[str], name: str, where: str) -> int:

@@ -30,6 +30,7 @@ class Page:
     regions the true layout; None where it is not known, empty for a page that has none.
     size    (width, height) in pixels that the regions are counted in; the stored image may have another.
     group   kind of document, e.g. a DocLayNet category, for scores by group; None where it is not known.
+    document  the document the page is from, where the source is an image of one of its pages; None: the source itself.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Page:
     regions: tuple[Region, ...] | None = None
     size: tuple[int, int] | None = None
     group: str | None = None
+    document: str | None = None
 
     def __post_init__(self) -> None:
         if self.regions is not None and (self.size is None or min(self.size) < 1):

@@ -35,14 +35,14 @@ def read(
     Spaces in class names become underscores, as the other readers write them.
     Raises ImportError without the library, InputError for a script, an unknown source, split, column or class.
     """
-    table = _load(str(source), split, config=config, revision=revision)
+    table = load_table(str(source), split, config=config, revision=revision)
     image, label = columns
     for column in (image, label):
         if column is not None and column not in table.column_names:
             raise InputError(f"'{source}' has no column '{column}'; {closest(column, table.column_names)}")
     where = f"{source}/{split}" if not Path(source).exists() else f"{Path(source).name}/{split}"
     values, names = ([None] * len(table), ()) if label is None else _classes(table, label, labels, where=where)
-    rows = _image_rows(table, image)
+    rows = image_rows(table, image)
     pages = [_page(rows, index, label=value, where=where) for index, value in enumerate(values)]
     return PageSet(tuple(pages), names, where)
 
@@ -65,7 +65,8 @@ class TableRow:
         raise InputError(f"{self.name}: the row holds no image")
 
 
-def _load(source: str, split: str, *, config: str | None, revision: str | None) -> Any:
+def load_table(source: str, split: str, *, config: str | None, revision: str | None) -> Any:
+    """The rows of a split; raises ImportError without the library, InputError where they cannot be had."""
     try:
         import datasets
     except ImportError as error:
@@ -113,7 +114,8 @@ def _plain(name: str) -> str:
     return "_".join(name.split())
 
 
-def _image_rows(table: Any, column: str) -> Any:
+def image_rows(table: Any, column: str) -> Any:
+    """The image column alone, its pictures still encoded, for `TableRow`."""
     import datasets
 
     rows = table.select_columns([column])
