@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from distildoc.losses.features import mse, same_grid
+from distildoc.losses.features import hierarchical, mse, same_grid
 from distildoc.losses.means import mean_where
 
 
@@ -54,3 +54,25 @@ def test_mean_over_no_pages_has_a_zero_gradient() -> None:
 
 def test_mean_counts_only_the_rows_asked_for() -> None:
     assert mean_where(torch.tensor([1.0, 2.0, 6.0]), torch.tensor([True, False, True])).item() == 3.5
+
+
+def pooled(feature: np.ndarray, cells: int) -> np.ndarray:
+    """Maps [B, C, h, w] averaged to cells x cells, which must divide the sides."""
+    pages, channels, height, width = feature.shape
+    return feature.reshape(pages, channels, cells, height // cells, cells, width // cells).mean((3, 5))
+
+
+def test_hierarchical_equals_the_numpy_line_of_its_scales() -> None:
+    teacher, student = torch.randn(2, 3, 4, 8, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    difference = student.numpy() - teacher.numpy()
+    scales = [difference, *(pooled(difference, cells) for cells in (4, 2, 1))]
+    weights = [1, 1 / 2, 1 / 4, 1 / 8]
+    expected = sum(w * (d**2).mean((1, 2, 3)) for w, d in zip(weights, scales, strict=True)) / sum(weights)
+    np.testing.assert_allclose(hierarchical(teacher, student).numpy(), expected, rtol=1e-12)
+
+
+def test_hierarchical_of_a_small_map_leaves_out_scales_it_does_not_exceed() -> None:
+    teacher, student = torch.randn(2, 3, 4, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    difference = student.numpy() - teacher.numpy()
+    expected = ((difference**2).mean((1, 2, 3)) + 0.5 * (difference.mean((2, 3)) ** 2).mean(1)) / 1.5
+    np.testing.assert_allclose(hierarchical(teacher, student).numpy(), expected, rtol=1e-12)

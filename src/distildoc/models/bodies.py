@@ -126,18 +126,23 @@ def is_classifier(path: str) -> bool:
 def places_of(network: nn.Module, *, prefix: str) -> Places:
     """Where features live in a network that stands at `body.network`; `prefix` is the path of its base model.
 
-    The stages are the outermost list of modules with the most weights, e.g. `resnet.encoder.stages` or `vit.layers`;
-    without any list (some timm networks) they are the children of the base model that hold weights.
+    The stages are, for example, those of `resnet.encoder.stages` or `vit.layers`.
     """
     base = network.get_submodule(prefix) if prefix else network
     inside = f"body.network.{prefix}".rstrip(".")
+    return Places(penultimate="body", map=inside, stages=stages_of(base, prefix=inside), tokens=leading_tokens(base))
+
+
+def stages_of(base: nn.Module, *, prefix: str) -> tuple[str, ...]:
+    """Paths, behind `prefix`, of a network's blocks in order of depth: the outermost list with the most weights.
+
+    Without any list (some timm networks) they are the children that hold weights.
+    """
     lists = list(_outermost_lists(base, ""))
     if lists:
         path, blocks = max(lists, key=lambda found: _weight(found[1]))
-        stages = tuple(f"{inside}.{path}.{index}" for index in range(len(blocks)))
-    else:
-        stages = tuple(f"{inside}.{name}" for name, child in base.named_children() if _weight(child))
-    return Places(penultimate="body", map=inside, stages=stages, tokens=leading_tokens(base))
+        return tuple(f"{prefix}.{path}.{index}" for index in range(len(blocks)))
+    return tuple(f"{prefix}.{name}" for name, child in base.named_children() if _weight(child))
 
 
 def leading_tokens(base: nn.Module) -> int:

@@ -156,7 +156,7 @@ def _assemble(name: str, network: nn.Module, linear: nn.Linear, normalise: Norma
     recipe = {
         "source": "transformers",
         "name": name,
-        "config": _plain(cast(PreTrainedConfig, network.config)),
+        "config": plain_config(cast(PreTrainedConfig, network.config)),
         "body": "pooled",
         "head": linear_spec(linear),
     }
@@ -164,7 +164,7 @@ def _assemble(name: str, network: nn.Module, linear: nn.Linear, normalise: Norma
     return Model(PooledBody(network), linear, normalise=normalise, labels=labels, places=places, recipe=recipe)
 
 
-def _plain(config: PreTrainedConfig) -> dict[str, object]:
+def plain_config(config: PreTrainedConfig) -> dict[str, object]:
     """What builds the network again, as JSON: without labels, which the Model holds, and without versions."""
     content = json.loads(json.dumps(config.to_dict()))
     return {key: value for key, value in content.items() if key not in LEFT_OUT and not key.startswith("_")}

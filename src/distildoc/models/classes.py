@@ -17,8 +17,7 @@ def fitted_linear(old: nn.Linear, known: Sequence[str], labels: Sequence[str], *
     Where all labels are among the known classes (case, blanks, hyphens and underscores aside), their rows are
     kept in the order of the labels; otherwise the layer is drawn anew from the current random state.
     """
-    rows = {_folded(name): row for row, name in enumerate(known[: old.out_features])}
-    wanted = [rows.get(_folded(name)) for name in labels]
+    wanted = rows_by_name(known[: old.out_features], labels)
     kept = [row for row in wanted if row is not None]
     new = nn.Linear(old.in_features, len(labels), bias=old.bias is not None)
     with torch.no_grad():
@@ -33,6 +32,16 @@ def fitted_linear(old: nn.Linear, known: Sequence[str], labels: Sequence[str], *
         if old.bias is not None:
             nn.init.zeros_(new.bias)
     return new
+
+
+def rows_by_name(known: Sequence[str], labels: Sequence[str]) -> list[int | None]:
+    """For every label its place among the known classes, or None; case, blanks, hyphens and underscores aside.
+
+    >>> rows_by_name(["Page-header", "text"], ["Text", "page header", "table"])
+    [1, 0, None]
+    """
+    rows = {_folded(name): row for row, name in enumerate(known)}
+    return [rows.get(_folded(name)) for name in labels]
 
 
 def _folded(name: str) -> str:

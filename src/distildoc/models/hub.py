@@ -7,7 +7,7 @@ that the user wrote, and never where `HF_HUB_OFFLINE=1`.
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -27,12 +27,15 @@ from distildoc.core.model import Normalise
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.json_files import read_json
 
+PROCESSOR = "preprocessor_config.json"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 LARGEST_PX = 8192  # longest side that a config may ask for
 IGNORED_KEYS = (
     *("auto_map", "quantization_config", "attn_implementation"),  # could fetch or run code
+    *("backbone", "use_timm_backbone", "use_pretrained_backbone", "backbone_kwargs"),  # would fetch a backbone
     *("dtype", "torch_dtype", "return_dict", "output_hidden_states", "output_attentions"),  # ours to decide
 )
+CLASSIFIERS = tuple(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
 IMAGENET = Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = Normalise()
 IMAGENET_FAMILIES = ("resnet", "convnext", "convnextv2", "swin", "swinv2", "regnet", "dinov2", "deit", "efficientnet")
@@ -56,7 +59,7 @@ def folder_of(name: str, *, weights: bool) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    patterns = ["config.json", "preprocessor_config.json"]
+    patterns = ["config.json", PROCESSOR]
     if weights:
         patterns += ["model*.safetensors", "model.safetensors.index.json"]
     try:
@@ -75,12 +78,20 @@ def read_config(folder: Path) -> PreTrainedConfig:
     return config_from(read_json(folder / "config.json"), where=str(folder / "config.json"))
 
 
-def config_from(content: Mapping[str, object], *, where: str) -> PreTrainedConfig:
-    """A transformers config from plain JSON, without what could fetch or run code, or change what a forward gives."""
+def config_from(
+    content: Mapping[str, object],
+    *,
+    where: str,
+    kinds: Sequence[str] = CLASSIFIERS,
+    noun: str = "image classifier",
+) -> PreTrainedConfig:
+    """A transformers config from plain JSON, without what could fetch or run code, or change what a forward gives.
+
+    kinds, noun  the model types that are taken, and what they are.
+    """
     kind = str(content.get("model_type"))
-    known = list(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
-    if kind not in known:
-        raise InputError(f"{where}: model_type '{kind}' is no image classifier of transformers; {closest(kind, known)}")
+    if kind not in kinds:
+        raise InputError(f"{where}: model_type '{kind}' is no {noun} of transformers; {closest(kind, kinds)}")
     try:
         return CONFIG_MAPPING[kind].from_dict(cast(dict[str, object], _safe(content)))
     except (StrictDataclassError, TypeError, ValueError, KeyError, AttributeError) as error:
@@ -101,12 +112,14 @@ def network_class(config: PreTrainedConfig) -> type[nn.Module]:
     return cast(type[nn.Module], found[0] if isinstance(found, tuple | list) else found)
 
 
-def load_network(folder: Path, config: PreTrainedConfig) -> nn.Module:
-    """The classifier with the weights of a folder, in float32; raises InputError where they do not fit.
+def load_network(folder: Path, config: PreTrainedConfig, cls: type[nn.Module] | None = None) -> nn.Module:
+    """The network with the weights of a folder, in float32; raises InputError where they do not fit.
+
+    cls  the class of transformers to load; None: the image classifier of the config.
 
     Weights that the file lacks (a new classifier on a pre-trained body) are drawn at random and named in the log.
     """
-    cls = network_class(config)
+    cls = cls or network_class(config)
     if not any(folder.glob("*.safetensors")):
         raise InputError(f"{folder}: no safetensors weights; pickled weights are never read, convert them first")
     try:
@@ -134,7 +147,7 @@ def read_normalise(folder: Path, config: PreTrainedConfig) -> Normalise:
     """Mean, std and size from preprocessor_config.json, or the family's usual ones."""
     default = IMAGENET if config.model_type in IMAGENET_FAMILIES else HALF
     size = _config_size(config)
-    path = folder / "preprocessor_config.json"
+    path = folder / PROCESSOR
     if not path.is_file():
         return Normalise(default.mean, default.std, size)
     content = read_json(path)

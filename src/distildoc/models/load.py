@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distildoc.core.model import Model, Normalise, Places
+from distildoc.core.model import Detector, Model, Normalise, Places
 from distildoc.models.build import body_from
+from distildoc.models.detectors.parts import detector_body, detector_head, is_detector
 from distildoc.models.heads import build_head
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
@@ -64,13 +65,43 @@ def load_body(model: Model, folder: str | Path) -> None:
 
     Raises InputError where the two bodies are not of the same make.
     """
-    found = [path for path in (Path(folder) / WEIGHTS, Path(folder) / "model" / WEIGHTS) if path.is_file()]
+    path = _weights_in(Path(folder))
+    body = {name: value for name, value in _tensors(path).items() if name.startswith("body.")}
+    here = {name: value for name, value in _state(model).items() if name.startswith("body.")}
+    _check_fit(here, body, str(path))
+    model.load_state_dict(body, strict=False)
+
+
+def load_start(model: Model, folder: str | Path, *, head: bool) -> None:
+    """Start from a saved model as `load_body` does, and where `head` is true from its head too.
+
+    Raises InputError where the two are not of the same make, or with their heads have not the same labels.
+    """
+    if not head:
+        load_body(model, folder)
+        return
+    path = _weights_in(Path(folder))
+    labels = read_json(path.parent / DESCRIPTION).get("labels")
+    if labels != list(model.labels):
+        raise InputError(
+            f"{path.parent}: its head knows other labels ({_shown(labels)}) than this model ({_shown(model.labels)}); "
+            "start from the body alone, or name the same classes in the same order"
+        )
+    _fill(model, _tensors(path), str(path))
+
+
+def _weights_in(folder: Path) -> Path:
+    """The weights of a saved model, or of the run that holds it."""
+    found = [path for path in (folder / WEIGHTS, folder / "model" / WEIGHTS) if path.is_file()]
     if not found:
         raise InputError(f"{folder}: no finished run or model there (no {WEIGHTS}); train it first or mend the path")
-    body = {name: value for name, value in _tensors(found[0]).items() if name.startswith("body.")}
-    here = {name: value for name, value in _state(model).items() if name.startswith("body.")}
-    _check_fit(here, body, str(found[0]))
-    model.load_state_dict(body, strict=False)
+    return found[0]
+
+
+def _shown(labels: object) -> str:
+    """The first labels and their number."""
+    names = [str(label) for label in labels] if isinstance(labels, list | tuple) else []
+    return f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {len(names)}"
 
 
 def fingerprint(model: Model) -> str:
@@ -103,10 +134,11 @@ def _blank(content: Mapping[str, object]) -> Model:
     labels = content["labels"]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError("`labels` must be a list of names")
-    size = normalise["size"]
-    return Model(
-        body_from(recipe),
-        build_head(_mapping(recipe, "head")),
+    size, spec = normalise["size"], _mapping(recipe, "head")
+    detects = is_detector(recipe)
+    return (Detector if detects else Model)(
+        detector_body(recipe) if detects else body_from(recipe),
+        detector_head(spec) if detects else build_head(spec),
         normalise=Normalise(
             _numbers(normalise["mean"]), _numbers(normalise["std"]), None if size is None else _pair(size)
         ),

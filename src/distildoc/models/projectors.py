@@ -47,6 +47,11 @@ def cnn_projector(source: int, target: int, *, factor: int = 2, last: Last = "li
     )
 
 
+def point_projector(source: int, target: int) -> nn.Sequential:
+    """[B, source, H, W] to [B, target, H, W] place by place: a 1x1 convolution with batch norm."""
+    return nn.Sequential(*_convolution(source, target, 1))
+
+
 def build_projector(spec: Mapping[str, object]) -> nn.Module:
     """The projector that a description names; raises InputError for one that cannot be ours."""
     kind = spec.get("kind")
@@ -60,7 +65,9 @@ def build_projector(spec: Mapping[str, object]) -> nn.Module:
         return mlp_projector(source, target, last=last)
     if kind == "cnn":
         return cnn_projector(source, target, factor=width(spec, "factor"), last=last)
-    raise InputError(f"unknown projector {kind!r}; {closest(str(kind), ['none', 'mlp', 'cnn'])}")
+    if kind == "point":
+        return point_projector(source, target)
+    raise InputError(f"unknown projector {kind!r}; {closest(str(kind), ['none', 'mlp', 'cnn', 'point'])}")
 
 
 def width(spec: Mapping[str, object], key: str) -> int:
