@@ -1,4 +1,4 @@
-"""What holds for every method of the table; a new one is tested here by being listed."""
+"""What holds for every method of classifiers in the table; a new one is tested here by being listed."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -28,7 +28,15 @@ NOT_ZERO_AT_AGREEMENT = {
     "supervised": "its target is the label, not the teacher",
     "nkd": "cross-entropies, not divergences: at agreement the teacher's entropy is left",
 }
-every_method = pytest.mark.parametrize("name", METHODS)
+TASK = "classification"
+
+
+def for_task(name: str, task: str) -> bool:
+    return task in getattr(method_module(name), "TASKS", (TASK,))
+
+
+CLASSIFIERS_METHODS = [name for name in METHODS if for_task(name, TASK)]
+every_method = pytest.mark.parametrize("name", CLASSIFIERS_METHODS)
 every_pair = pytest.mark.parametrize("networks", NETWORKS, ids=["-".join(pair) for pair in NETWORKS])
 PairOf = Callable[..., Pair]
 
@@ -53,7 +61,7 @@ class Case:
     def views(self, batch: Batch) -> tuple[View, View]:
         """Student's and teacher's, detached."""
         with torch.no_grad():
-            student = self.distiller.look(batch, None)[1]
+            student = self.distiller.look(batch, None, CLOCK)[1]
         return student, self.teacher(batch) if self.method.needs.teacher else NOBODY
 
 
@@ -103,7 +111,7 @@ def test_order_of_pages_does_not_matter(name: str, pair_of: PairOf, batch: Batch
     torch.testing.assert_close(again, total, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in NOT_ZERO_AT_AGREEMENT])
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS_METHODS if name not in NOT_ZERO_AT_AGREEMENT])
 @pytest.mark.parametrize("network", ["cnn", "vit"])
 def test_is_zero_where_student_and_teacher_agree_and_nothing_is_learned(
     name: str, network: str, pair_of: PairOf, batch: Batch
@@ -196,7 +204,7 @@ def test_at_weight_zero_the_supervised_run_is_the_same_bit_for_bit(name: str, pa
     assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0])
 
 
-@every_method
+@pytest.mark.parametrize("name", METHODS)
 def test_settings_have_types_defaults_and_a_page_of_documentation(name: str) -> None:
     module = method_module(name)
     settings = list(inspect.signature(module.build).parameters.values())[1:]
@@ -205,6 +213,11 @@ def test_settings_have_types_defaults_and_a_page_of_documentation(name: str) -> 
     assert module.build.__doc__
     assert "arXiv" in module.__doc__ or "No paper" in module.__doc__
     assert " = " in module.__doc__, "the formula"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_tested_here_or_with_detectors(name: str) -> None:
+    assert for_task(name, TASK) or for_task(name, "detection")
 
 
 def test_the_table_lists_every_module_and_every_module_has_its_own_test() -> None:

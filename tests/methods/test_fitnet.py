@@ -11,7 +11,7 @@ from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
-from distildoc.methods.fitnet import Hint, build
+from distildoc.methods.fitnet import Hint, Hints, build
 from distildoc.models.grids import Grid
 from distildoc.schema.errors import ConfigError, TapError
 
@@ -102,3 +102,29 @@ def test_an_unknown_tap_is_an_error_that_names_the_closest(pair_of: Callable[...
 def test_without_a_teacher_model_the_error_says_what_to_name(pair_of: Callable[..., Pair]) -> None:
     with pytest.raises(ConfigError, match=r"'fitnet' reads features .* name a single `teacher`"):
         build(pair_of("cnn", "none"))
+
+
+def test_all_levels_give_the_mean_of_a_hint_a_level(layout_pair_of: Callable[..., Pair], layout_batch: Batch) -> None:
+    hints = build(layout_pair_of(), student_tap="levels", teacher_tap="levels")
+    assert isinstance(hints, Hints)
+    assert hints.needs.student_taps == hints.needs.teacher_taps == ("level:0", "level:1", "level:2")
+    student, teacher = (
+        View({}, {f"level:{i}": torch.randn(5, width, side, side) for i, side in enumerate((8, 4, 2))})
+        for width in (32, 48)
+    )
+    each = []
+    for i, hint in enumerate(hints.hints):
+        mapped = hint.get_submodule("regressor")(student.features[f"level:{i}"]).detach().numpy()
+        each.append(np.mean((mapped - teacher.features[f"level:{i}"].numpy()) ** 2))
+    found = hints(student, teacher, layout_batch, CLOCK)["mse"]
+    assert found.item() == pytest.approx(np.mean(each), rel=1e-5)
+
+
+def test_one_level_can_be_named(layout_pair_of: Callable[..., Pair]) -> None:
+    needs = build(layout_pair_of(), student_tap="level:1", teacher_tap="level:0").needs
+    assert (needs.student_taps, needs.teacher_taps) == (("level:1",), ("level:0",))
+
+
+def test_levels_against_a_single_tap_are_an_error(layout_pair_of: Callable[..., Pair]) -> None:
+    with pytest.raises(ConfigError, match="taps are 'levels' and 'middle'; set both to levels"):
+        build(layout_pair_of(), student_tap="levels")

@@ -123,6 +123,13 @@ def test_classes_in_another_order_are_an_error_that_names_the_remedy(pair: Pair)
         check_terms(built(pair, "kd"), teacher)
 
 
+def test_other_classes_do_not_matter_where_only_features_are_compared(pair: Pair) -> None:
+    teacher = live(pair, "map", "middle")
+    teacher.labels = ("cat", "dog")
+    check_terms(built(pair, "fitnet"), teacher)
+    check_terms(built(pair, "encoder_hint"), teacher)
+
+
 def test_shapes_that_do_not_fit_are_an_error_that_names_the_term(pair: Pair, batch: Batch) -> None:
     distiller = built(pair, "simkd", projector="mlp")
     method = distiller.terms[0].method

@@ -149,7 +149,7 @@ def test_a_method_can_differentiate_the_student_with_respect_to_the_pixels(pair:
 
 def test_a_method_can_run_the_student_again(pair: Pair, batch: Batch) -> None:
     distiller = Distiller(pair.student.eval(), terms(("a", {"x": 1.0}, constant(1.0))))
-    again = distiller.look(batch, None)[1].again
+    again = distiller.look(batch, None, CLOCK)[1].again
     assert again is not None
     other = 1 - batch.pixels
     torch.testing.assert_close(again(other).outputs["logits"], pair.student(other)["logits"])

@@ -13,6 +13,14 @@ METHODS: dict[str, str] = {
     "nkd": "distildoc.methods.nkd",
     "fitnet": "distildoc.methods.fitnet",
     "simkd": "distildoc.methods.simkd",
+    "simkd_layout": "distildoc.methods.simkd_layout",
+    "reviewkd": "distildoc.methods.reviewkd",
+    "foreground": "distildoc.methods.foreground",
+    "icd": "distildoc.methods.icd",
+    "encoder_hint": "distildoc.methods.encoder_hint",
+    "query_kd": "distildoc.methods.query_kd",
+    "edge_kd": "distildoc.methods.edge_kd",
+    "pseudo_labels": "distildoc.methods.pseudo_labels",
 }
 GROUP = "distildoc.methods"  # entry points of other packages: a name, and a module with a `build` like ours
 
@@ -32,3 +40,8 @@ def method_module(name: str) -> ModuleType:
             raise ConfigError(f"method '{name}': its entry point {found.value} is no module with a `build`")
         return module
     raise ConfigError(f"unknown method '{name}'; {closest(name, method_names())}")
+
+
+def tasks_of(module: ModuleType) -> tuple[str, ...]:
+    """Tasks that a method is for: its TASKS, or page classification where it does not say."""
+    return tuple(getattr(module, "TASKS", ("classification",)))

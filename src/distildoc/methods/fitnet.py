@@ -6,7 +6,9 @@ Paper: Romero et al. 2015, arXiv:1412.6550, section 2.2; in one stage, as in Dis
 [middle]`), which adds cross-entropy with weight 1: add the term `supervised`. Any depth of any two networks will do:
 tokens are laid out on the page without their leading ones, and the larger of two maps is averaged down to the smaller
 (adaptive average pooling). `regressor: relu` ends in a ReLU as DistilDoc's does, which cannot reach the negative
-values of a transformer's features; `linear`, the default, leaves it out.
+values of a transformer's features; `linear`, the default, leaves it out. Between detectors `level:N` is a map of the
+pyramid, and `levels` for both taps compares all of them: in order where both have as many, else those that are each
+other's nearest in size, each with a regressor of its own; the loss is then their mean.
 
 The loss has the scale of the teacher's features, often far above a cross-entropy: lower the term's weight. The
 regressor is left behind at export. Maps of one cell get no batch norm (a batch of one page would have no variance).
@@ -15,6 +17,7 @@ regressor is left behind at export. Maps of one cell get no batch norm (a batch 
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import nn
 
 from distildoc.core.batch import Batch
@@ -25,9 +28,15 @@ from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.features import mse, same_grid
 from distildoc.models.grids import Grid, grid_of
+from distildoc.models.levels import paired_pyramids
+from distildoc.schema.errors import ConfigError
 
 KIND: Kind = "features"
 PAPER = Paper("Romero et al.", 2015, "1412.6550", "FitNets: Hints for Thin Deep Nets")
+TASKS = ("classification", "detection")
+
+Shape = tuple[int, int, int]
+LEVELS = "levels"  # in place of a tap: every level of the pyramid
 
 
 class Hint(nn.Module):
@@ -57,6 +66,23 @@ class Hint(nn.Module):
         return {"mse": mse(wanted, self.regressor(found)).mean()}
 
 
+class Hints(nn.Module):
+    """Several hints at once, one a level; their mean is the loss."""
+
+    def __init__(self, hints: Sequence[Hint]) -> None:
+        super().__init__()
+        self.hints = nn.ModuleList(hints)
+        student, teacher = (tuple(hint.taps[side] for hint in hints) for side in (0, 1))
+        self.needs = Needs(student_taps=student, teacher_taps=teacher, teacher_outputs=False)
+
+    def adapt(self, student: Model) -> Model:
+        return student
+
+    def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
+        losses = [hint(student, teacher, batch, clock)["mse"] for hint in self.hints]
+        return {"mse": torch.stack(losses).mean()}
+
+
 def build(
     pair: Pair,
     *,
@@ -64,15 +90,33 @@ def build(
     teacher_tap: str = "middle",
     regressor: Literal["linear", "relu"] = "linear",
 ) -> Method:
-    """Taps are aliases (early, middle, late, map, stage:N, depth:F) or module paths; TapError names the closest."""
+    """Taps: aliases (early, middle, late, map, stage:N, depth:F, level:N) or module paths; TapError names the closest.
+
+    levels, for both: all levels of a detector's pyramid.
+    """
     teacher = pair.require_teacher("fitnet")
+    if LEVELS in (student_tap, teacher_tap):
+        if student_tap != teacher_tap:
+            raise ConfigError(
+                f"fitnet compares all levels with all levels, and its taps are '{student_tap}' and '{teacher_tap}'; "
+                f"set both to {LEVELS}, or name one level each, as level:0"
+            )
+        pairs = paired_pyramids(pair, "fitnet")
+        return Hints([_hint((s.tap, t.tap), (s.grid, t.grid), (s.shape, t.shape), regressor) for s, t in pairs])
     grids = grid_of(pair.student, pair.size), grid_of(teacher, pair.size)
-    source, *student_cells = grids[0].shape(pair.student_shape(student_tap))
-    target, *teacher_cells = grids[1].shape(pair.teacher_shape(teacher_tap, "fitnet"))
+    shapes = grids[0].shape(pair.student_shape(student_tap)), grids[1].shape(pair.teacher_shape(teacher_tap, "fitnet"))
+    return _hint((student_tap, teacher_tap), grids, shapes, regressor)
+
+
+def _hint(
+    taps: tuple[str, str], grids: tuple[Grid, Grid], shapes: tuple[Shape, Shape], regressor: Literal["linear", "relu"]
+) -> Hint:
+    """One hint between maps of these (channels, rows, columns)."""
+    (source, *student_cells), (target, *teacher_cells) = shapes
     one_cell = all(min(cells) == 1 for cells in zip(student_cells, teacher_cells, strict=True))
     layers: list[nn.Module] = [nn.Conv2d(source, target, 1, bias=one_cell)]
     if not one_cell:
         layers.append(nn.BatchNorm2d(target))
     if regressor == "relu":
         layers.append(nn.ReLU())
-    return Hint(nn.Sequential(*layers), taps=(student_tap, teacher_tap), grids=grids)
+    return Hint(nn.Sequential(*layers), taps=taps, grids=grids)

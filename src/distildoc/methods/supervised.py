@@ -21,6 +21,7 @@ from distildoc.core.view import View
 
 KIND: Kind = "labels"
 PAPER: Paper | None = None
+TASKS = ("classification", "detection")
 
 
 @dataclass(frozen=True)

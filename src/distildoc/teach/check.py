@@ -15,6 +15,8 @@ from distildoc.schema.labels import align
 from distildoc.teach.distiller import NOBODY, Distiller
 from distildoc.teach.ensemble import Experts
 
+START = Clock(0, 1, 0.0)
+
 
 def check_terms(
     distiller: Distiller,
@@ -33,7 +35,8 @@ def check_terms(
     for term in distiller.terms:
         _check_needs(term, teacher, accumulate)
     if teacher is not None:
-        _check_labels(distiller, teacher)
+        if any(reads_outputs(term.method.needs) for term in distiller.terms):
+            _check_labels(distiller, teacher)
         if not teacher.live and augmentation is not None and augmentation.views is None:
             raise ConfigError(
                 "a cached teacher cannot follow unbounded augmentation; set `augmentation.views` to the number of "
@@ -41,6 +44,11 @@ def check_terms(
             )
     if sample is not None:
         _try(distiller, teacher, sample)
+
+
+def reads_outputs(needs: Needs) -> bool:
+    """Whether a method compares what the teacher says, so that its classes must be the student's."""
+    return needs.teacher and needs.teacher_outputs
 
 
 def teacher_taps(terms: Sequence[Term]) -> tuple[str, ...]:
@@ -101,7 +109,7 @@ def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch)
     try:
         with torch.random.fork_rng():
             views = NOBODY if teacher is None else teacher(sample)
-            sample, student = distiller.look(sample, views)
+            sample, student = distiller.look(sample, views, START)
             for term in distiller.terms:
                 _call(term, student, views, sample)
     finally:
@@ -111,7 +119,7 @@ def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch)
 
 def _call(term: Term, student: View, teacher: View | Sequence[View], sample: Batch) -> None:
     try:
-        losses = term.method(student, teacher, sample, Clock(0, 1, 0.0))
+        losses = term.method(student, teacher, sample, START)
     except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"term '{term.name}' does not fit these models and pages: {reason}") from error

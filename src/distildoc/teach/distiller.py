@@ -68,7 +68,7 @@ class Distiller(nn.Module):
         A loss is called after its term, or TERM/LOSS where a term has several. A term whose weight is exactly 0 is
         left out, so that the run is the same bit for bit as one without it.
         """
-        batch, student = self.look(batch, teacher)
+        batch, student = self.look(batch, teacher, clock)
         total: Tensor | None = None
         losses: dict[str, Tensor] = {}
         for term in self.terms:
@@ -81,13 +81,13 @@ class Distiller(nn.Module):
             losses |= {term.name if len(found) == 1 else f"{term.name}/{name}": loss for name, loss in found.items()}
         return self._nothing() if total is None else total, losses
 
-    def look(self, batch: Batch, teacher: View | Sequence[View] | None) -> tuple[Batch, View]:
+    def look(self, batch: Batch, teacher: View | Sequence[View] | None, clock: Clock) -> tuple[Batch, View]:
         """The batch as methods see it, and the student's View.
 
-        Its pixels track gradients where a method needs that; its targets are those that methods put in their place.
+        Its pixels track gradients where a method needs that; its targets are those that terms with a weight put there.
         """
         for term in self.terms:
-            if teacher is not None and isinstance(term.method, Relabels):
+            if teacher is not None and isinstance(term.method, Relabels) and term.weight(clock) != 0:
                 batch = term.method.relabel(batch, teacher)
         if self._pixel_gradients:
             batch = replace(batch, pixels=batch.pixels.detach().requires_grad_())

@@ -1,0 +1,245 @@
+"""What holds for every method of detectors in the table; a new one is tested here by naming the task in its TASKS."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock, constant
+from distildoc.core.method import Losses, Method, Relabels, Term
+from distildoc.core.pair import Pair
+from distildoc.core.view import View
+from distildoc.losses.precision import full
+from distildoc.methods import METHODS, method_module
+from distildoc.models.load import load_model, save_model
+from distildoc.schema.errors import ConfigError
+from distildoc.teach.check import check_terms, teacher_taps
+from distildoc.teach.distiller import NOBODY, Distiller, adapted
+from distildoc.teach.live import Live
+
+CLOCK = Clock(0, 10, 0.0)
+LAYOUT_METHODS = [name for name in METHODS if "detection" in getattr(method_module(name), "TASKS", ())]
+OTHER_PAIRS = [("rt-detr", "d-fine"), ("d-fine-2", "d-fine"), ("d-fine", "r-cnn"), ("r-cnn", "r-cnn")]
+REFUSED = {  # pairs that a method says it is not for, and the words it says it with
+    ("simkd_layout", "d-fine-2", "d-fine"): "take models with the same strides",
+    ("simkd_layout", "d-fine", "r-cnn"): "take models with the same strides",
+    ("query_kd", "r-cnn", "r-cnn"): "student of the DETR family",
+    ("edge_kd", "rt-detr", "d-fine"): "D-FINE",
+    ("edge_kd", "d-fine", "r-cnn"): "D-FINE",
+    ("edge_kd", "r-cnn", "r-cnn"): "D-FINE",
+}
+NOT_ZERO_AT_AGREEMENT = {
+    "supervised": "its targets are regions, not the teacher",
+    "pseudo_labels": "its targets are regions that the teacher names, and the student's own loss is never 0",
+}
+every_method = pytest.mark.parametrize("name", LAYOUT_METHODS)
+PairOf = Callable[..., Pair]
+
+
+class Case:
+    """A method at work on a pair of detectors."""
+
+    def __init__(self, name: str, pair: Pair) -> None:
+        assert pair.teacher is not None
+        torch.manual_seed(0)  # of whatever the method learns
+        self.method: Method = method_module(name).build(pair)
+        terms = [Term(name, self.method, constant(1.0))]
+        self.teacher_model = pair.teacher
+        needs = self.method.needs
+        self.teacher = Live(pair.teacher, taps=teacher_taps(terms), outputs=needs.teacher_outputs)
+        self.distiller = Distiller(adapted(pair.student, terms), terms)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Losses]:
+        torch.manual_seed(1)  # of denoising queries and drawn proposals
+        total, losses = self.distiller(batch, self.teacher(batch), CLOCK)
+        return total, losses
+
+    def views(self, batch: Batch) -> tuple[Batch, View, View]:
+        """The batch as methods see it, the student's View and the teacher's, detached."""
+        teacher = self.teacher(batch) if self.method.needs.teacher else NOBODY
+        with torch.no_grad():
+            batch, student = self.distiller.look(batch, teacher, CLOCK)
+        return batch, student, teacher
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+def check_gradients(name: str, pair: Pair, batch: Batch) -> None:
+    case = Case(name, pair)
+    check_terms(case.distiller, case.teacher, sample=batch)
+    total, losses = case(batch)
+    total.backward()
+    assert losses
+    assert all(loss.shape == () and torch.isfinite(loss) for loss in losses.values())
+    found = gradients(case.distiller.student)
+    assert sum(gradient.abs().sum() for gradient in found.values()) > 0
+    assert all(torch.isfinite(gradient).all() for gradient in found.values())
+    assert not gradients(case.teacher_model)
+
+
+@every_method
+def test_gives_finite_scalars_and_a_gradient_into_the_student_alone(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    check_gradients(name, layout_pair_of(), layout_batch)
+
+
+@every_method
+@pytest.mark.parametrize("networks", OTHER_PAIRS, ids=["+".join(pair) for pair in OTHER_PAIRS])
+def test_other_pairs_work_or_are_refused_before_the_first_step(
+    name: str, networks: tuple[str, str], layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    pair = layout_pair_of(*networks)
+    if (name, *networks) in REFUSED:
+        with pytest.raises(ConfigError, match=REFUSED[name, *networks]):
+            method_module(name).build(pair)
+    else:
+        check_gradients(name, pair, layout_batch)
+
+
+@every_method
+def test_a_few_steps_on_one_batch_lower_its_loss(name: str, layout_pair_of: PairOf, layout_batch: Batch) -> None:
+    case = Case(name, layout_pair_of())
+    optimiser = torch.optim.Adam([p for p in case.distiller.parameters() if p.requires_grad], lr=2e-3)
+    totals = []
+    for _ in range(6):
+        total, _ = case(layout_batch)
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        totals.append(total.item())
+    assert totals[-1] < totals[0]
+
+
+@every_method
+def test_order_of_pages_does_not_matter(name: str, layout_pair_of: PairOf, layout_batch: Batch) -> None:
+    case = Case(name, layout_pair_of())
+    case.distiller.eval()
+    total, _ = case(layout_batch)
+    again, _ = case(layout_batch.select(torch.tensor([3, 0, 4, 1, 2])))
+    torch.testing.assert_close(again, total, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUT_METHODS if name not in NOT_ZERO_AT_AGREEMENT])
+def test_is_zero_where_student_and_teacher_agree_and_nothing_is_learned(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    pair = layout_pair_of("d-fine", "none")
+    pair.student.eval()
+    case = Case(name, replace(pair, teacher=deepcopy(pair.student)))
+    if case.distiller.student is not pair.student or list(case.distiller.learned.parameters()):
+        pytest.skip("it learns a projection, which does not agree at first")
+    case.distiller.eval()
+    total, _ = case(layout_batch)
+    assert total.item() == pytest.approx(0, abs=1e-5)
+
+
+@every_method
+@pytest.mark.parametrize("size", [0.0, 1e4])
+def test_gradient_is_finite_at_equal_and_extreme_values(
+    name: str, size: float, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    case = Case(name, layout_pair_of())
+    batch, student, teacher = case.views(layout_batch)
+    student, teacher = _scaled(student, size), _scaled(teacher, size)
+    leaves = [*student.outputs.values(), *student.features.values()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    losses = case.method(student, teacher, batch, CLOCK)
+    sum(losses.values()).backward()
+    found = [leaf.grad for leaf in leaves if leaf.grad is not None]
+    assert found
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(torch.isfinite(gradient).all() for gradient in found)
+
+
+@every_method
+def test_pages_of_unknown_layout_give_finite_losses_and_gradients(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    case = Case(name, layout_pair_of())
+    unknown = {"boxes": torch.zeros(5, 1, 4), "classes": torch.full((5, 1), -1), "origin": torch.zeros(5).long()}
+    total, _ = case(replace(layout_batch, targets=unknown))
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(case.distiller).values())
+
+
+@every_method
+def test_half_precision_views_give_nearly_the_same_in_fp32(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    case = Case(name, layout_pair_of())
+    case.distiller.eval()
+    batch, student, teacher = case.views(layout_batch)
+    losses = case.method(student, teacher, batch, CLOCK)
+    halved = [replace(v, features={k: f.bfloat16() for k, f in v.features.items()}) for v in (student, teacher)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = case.method(*halved, batch, CLOCK)
+    assert losses.keys() == half.keys()
+    assert all(loss.dtype == torch.float32 for loss in half.values())
+    for key in losses:
+        torch.testing.assert_close(half[key], losses[key], rtol=0.1, atol=0.02)
+
+
+@every_method
+def test_saved_student_is_whole_and_has_no_leftovers(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch, tmp_path: Path
+) -> None:
+    pair = layout_pair_of()
+    case = Case(name, pair)
+    case(layout_batch)[0].backward()
+    student = case.distiller.release().eval()
+    if student is pair.student:
+        assert set(student.state_dict()) == set(layout_pair_of().student.state_dict())
+    save_model(student, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    with torch.no_grad():
+        found, expected = loaded(layout_batch.pixels), student(layout_batch.pixels)
+    assert all(torch.equal(found[key], expected[key]) for key in ("logits", "boxes"))
+
+
+@every_method
+def test_at_weight_zero_the_supervised_run_is_the_same_bit_for_bit(
+    name: str, layout_pair_of: PairOf, layout_batch: Batch
+) -> None:
+    finals = []
+    for others in ((), (name,)):
+        pair = layout_pair_of()
+        supervised = Term("labels", method_module("supervised").build(pair), constant(1.0))
+        methods = [method_module(other).build(pair) for other in others]
+        if any(isinstance(m, Relabels) or m.adapt(pair.student) is not pair.student for m in methods):
+            pytest.skip("it changes the student or the pages, so there is no equal run without it")
+        terms = [supervised, *(Term(other, m, constant(0.0)) for other, m in zip(others, methods, strict=True))]
+        distiller = Distiller(pair.student, terms)
+        teacher = Live(pair.teacher, taps=teacher_taps(terms))
+        optimiser = torch.optim.AdamW(distiller.parameters(), lr=1e-3)
+        torch.manual_seed(0)  # of denoising queries
+        for _ in range(2):
+            distiller(layout_batch, teacher(layout_batch), CLOCK)[0].backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        finals.append(pair.student.state_dict())
+    assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0])
+
+
+def test_the_methods_of_detectors_are_many() -> None:
+    assert len(LAYOUT_METHODS) >= 7
+    assert {name for name, *_ in REFUSED} | set(NOT_ZERO_AT_AGREEMENT) <= set(LAYOUT_METHODS)
+
+
+def _scaled(view: View, size: float) -> View:
+    """Features and scores times `size`; boxes and losses as they are."""
+
+    def scale(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        kept = {"boxes", "layers/boxes", "references"}
+        return {name: full(v.detach()) * (1.0 if name in kept else size) for name, v in named.items()}
+
+    return View(scale(view.outputs), scale(view.features))
