@@ -8,9 +8,10 @@ import torch
 
 from distildoc.core.model import Model
 from distildoc.models.load import load_model
-from distildoc.recipes.build import parts_of, student_of
+from distildoc.recipes.build import parts_of
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.pages import training_pages
+from distildoc.recipes.tasks import TASKS
 
 ConfigOf = Callable[..., RunConfig]
 TERMS = {
@@ -62,7 +63,7 @@ def test_model_seed_alone_keeps_the_order(config_of: ConfigOf) -> None:
 
 def test_start_takes_the_body_of_another_run_and_keeps_a_new_head(config_of: ConfigOf, teacher: Path) -> None:
     model = {"name": "cnn-micro", "widths": [8, 16], "depths": [1, 1], "embedding": 8}
-    begun = student_of(config_of(model=model, start=str(teacher)), ("form", "letter", "memo"))
+    begun = TASKS["classification"].initial(config_of(model=model, start=str(teacher)), ("form", "letter", "memo"))
     taught = load_model(teacher / "model")
     assert all(torch.equal(value, body(taught)[name]) for name, value in body(begun).items())
     assert not torch.equal(begun.head.weight, taught.head.weight)

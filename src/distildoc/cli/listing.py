@@ -15,14 +15,14 @@ def methods(as_json: AsJson = False) -> None:
     """List the distillation methods: paper, year, what they compare and need."""
     from distildoc.recipes.listing import method_rows
 
-    _show(method_rows(), ("name", "kind", "needs", "paper"), as_json)
+    _show(method_rows(), ("name", "tasks", "kind", "needs", "paper"), as_json)
 
 
 def models(as_json: AsJson = False) -> None:
     """List the model presets."""
     from distildoc.recipes.listing import model_rows
 
-    _show(model_rows(), ("name", "model"), as_json)
+    _show(model_rows(), ("name", "task", "model"), as_json)
 
 
 def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool) -> None:

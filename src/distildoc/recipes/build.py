@@ -11,18 +11,15 @@ from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.task import Task
 from distildoc.core.teacher import Teacher
-from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
-from distildoc.methods import method_module
-from distildoc.models.build import build_model, settings_of
-from distildoc.models.load import load_body
+from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.recipes.config import RampConfig, RunConfig, TermConfig
 from distildoc.recipes.pages import Splits
 from distildoc.recipes.settings import checked_settings
-from distildoc.recipes.teachers import teacher_models, teacher_of
+from distildoc.recipes.sizes import augmentation_of, preprocess_of, size_of
+from distildoc.recipes.tasks import TASKS
+from distildoc.recipes.teachers import teacher_models, teacher_of, teacher_thresholds
 from distildoc.schema.errors import ConfigError
-from distildoc.schema.preprocess import Preprocess
-from distildoc.tasks.classification import classification
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
 
@@ -41,24 +38,16 @@ class Parts:
     teachers: tuple[Model, ...] = ()
 
 
-def preprocess_of(config: RunConfig) -> Preprocess:
-    return Preprocess(config.input.height, config.input.width, config.input.fit, config.input.grey)
-
-
-def augmentation_of(config: RunConfig) -> Augmentation | None:
-    if config.augmentation is None:
-        return None
-    settings = checked_settings(Augmentation, config.augmentation, "augmentation")
-    return Augmentation(**settings)
-
-
 def loader_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1) -> Loader:
     """Training batches in the order that the run's seed gives."""
+    augmentation = augmentation_of(config)
     return Loader(
         splits.train,
         splits.train.labels,
         preprocess_of(config),
-        augmentation_of(config),
+        augmentation,
+        targets=TASKS[config.task].targets(config, splits.train, augmentation),
+        scales=config.input.scales,
         batch=config.train.batch,
         seed=config.seed,
         rank=rank,
@@ -66,26 +55,6 @@ def loader_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 
         workers=config.data.workers,
         cache_bytes=config.data.cache_mb << 20,
     )
-
-
-def student_of(config: RunConfig, labels: tuple[str, ...]) -> Model:
-    """The model of a run with its initial weights."""
-    size = (config.input.height, config.input.width)
-    seed = config.seed if config.model.seed is None else config.model.seed
-    channels = 1 if config.input.grey else 3
-    settings = checked_settings(settings_of(config.model.name), config.model.settings, f"model ({config.model.name})")
-    student = build_model(
-        config.model.name,
-        labels=labels,
-        size=size,
-        channels=channels,
-        pretrained=config.model.pretrained,
-        seed=seed,
-        **settings,
-    )
-    if config.start is not None:
-        load_body(student, config.start)
-    return student
 
 
 def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1) -> Parts:
@@ -107,11 +76,13 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
 
 def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...]) -> Pair:
     """The student with its initial weights, and the teacher's model where there is exactly one."""
+    kind = TASKS[config.task]
     return Pair(
-        student_of(config, labels),
+        kind.initial(config, labels),
         models[0] if len(models) == 1 else None,
-        classification(labels, label_smoothing=config.train.label_smoothing),
-        (config.input.height, config.input.width),
+        kind.task(config, labels),
+        size_of(config),
+        teacher_thresholds(config.teacher),
     )
 
 
@@ -120,7 +91,11 @@ def terms_of(configs: Sequence[TermConfig], pair: Pair) -> list[Term]:
     terms: list[Term] = []
     for number, config in enumerate(configs):
         where = f"terms[{number}] ({config.method})"
-        build = method_module(config.method).build
+        module = method_module(config.method)
+        if pair.task.name not in tasks_of(module):
+            known = [name for name in method_names() if pair.task.name in tasks_of(method_module(name))]
+            raise ConfigError(f"{where}: is for {' and '.join(tasks_of(module))}; for {pair.task.name}: {known}")
+        build = module.build
         method = build(pair, **checked_settings(build, config.settings, where))
         name = config.name or config.method
         if name in {term.name for term in terms}:
@@ -152,5 +127,10 @@ def _teacher(
     needs = [term.method.needs for term in terms if term.method.needs.teacher]
     if config.teacher is None or not needs:
         return None
+    if config.teacher.cache is not None and config.input.scales:
+        raise ConfigError(
+            f"input.scales {list(config.input.scales)}: a cache holds what the teacher says at one size; drop the "
+            "scales, or the teacher's `cache`"
+        )
     outputs = any(need.teacher_outputs for need in needs)
     return teacher_of(config.teacher, models, labels=labels, loader=loader, taps=teacher_taps(terms), outputs=outputs)

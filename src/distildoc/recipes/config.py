@@ -29,14 +29,16 @@ class HoldOut(Strict):
 
 
 class LabelsConfig(Strict):
+    map: str | None = None  # a known map of taxonomies, as in publaynet->doclaynet; `rename` and `drop` come after it
     rename: dict[str, str] = Field(default_factory=dict)  # class of the source -> class of this run; many may go to one
-    drop: tuple[str, ...] = ()  # classes whose pages are left out
+    drop: tuple[str, ...] = ()  # classes whose pages, or regions, are left out
 
 
 class DataConfig(Strict):
     train: SourceConfig
     validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
     test: SourceConfig | None = None  # read once, at the end
+    unlabelled: SourceConfig | None = None  # more pages to learn from a teacher on; their labels are not looked at
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class
     subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
@@ -50,6 +52,7 @@ class InputConfig(Strict):
     width: Annotated[int, Field(ge=16, le=4096)] = 128  # pixels
     fit: Literal["stretch", "pad"] = "stretch"
     grey: bool = True  # drop colour
+    scales: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()  # longest sides in pixels, one a batch; empty: off
 
 
 class ModelConfig(Choice):
@@ -63,6 +66,7 @@ class TeacherConfig(Strict):
     cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
     cache_dtype: Literal["float32", "float16"] = "float32"
     taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
+    labels: LabelsConfig = LabelsConfig()  # the teacher's classes in the student's names
 
 
 class RampConfig(Strict):
@@ -94,28 +98,31 @@ class TrainConfig(Strict):
     compile: bool = False  # torch.compile
     keep: Literal["best", "last"] = "best"  # by the score on validation pages
     validate_every: PositiveInt = 1  # epochs
+    validate_pages: PositiveInt | None = None  # validation pages scored while training; None: all
     checkpoint_steps: PositiveInt = 200
     trackers: tuple[Literal["tensorboard"], ...] = ()
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of page classes
     threads: PositiveInt | None = None  # CPU threads; None: torch's choice
 
 
 class ExportConfig(Strict):
-    calibrate: bool = True  # fit a temperature on the validation pages
-    tolerance: PositiveFloat = 1e-3  # largest difference of a probability between student and bundle
+    calibrate: bool = True  # fit a temperature, or thresholds of regions, on the validation pages
+    tolerance: PositiveFloat = 1e-3  # largest difference of a probability or score between student and bundle
+    nms_iou: Share | None = None  # of two regions of a class that overlap more, keep the surer; None: keep both
 
 
 class RunConfig(Strict):
     """One run: a model, its pages, what it learns from, and how."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    task: Literal["classification"] = "classification"
+    task: Literal["classification", "detection"] = "classification"
     seed: NonNegativeInt = 0  # initial weights, order of pages, dropout
     data: DataConfig
     input: InputConfig = InputConfig()
     augmentation: dict[str, Any] | None = None  # settings of Augmentation; None: pages as they are
     model: ModelConfig
-    start: str | None = None  # folder of a run whose body weights to start from
+    start: str | None = None  # folder of a run whose weights to start from
+    start_with: Literal["body", "all"] = "body"  # all: the head too, which wants the same classes
     teacher: TeacherConfig | None = None
     terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
     train: TrainConfig = TrainConfig()

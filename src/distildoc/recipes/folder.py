@@ -82,6 +82,11 @@ class RunFolder:
         path = self.path / "run.json"
         return read_json(path) if path.is_file() else {}
 
+    def source(self) -> dict[str, str]:
+        """Where things made from this run come from."""
+        record = self.read()
+        return {"run": str(record["name"]), "config_hash": str(record["config_hash"])}
+
     def finish(self, name: str, result: Mapping[str, object]) -> None:
         """Write a stage's result into run.json; what later stages made of an older result no longer counts."""
         config = self.config()

@@ -4,14 +4,19 @@ from types import ModuleType
 
 from distildoc.core.method import Paper
 from distildoc.core.pair import Pair
-from distildoc.methods import method_module, method_names
+from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.models.build import build_model
+from distildoc.models.detectors.build import build_detector
+from distildoc.models.detectors.presets import DETECTORS
+from distildoc.models.detectors.rcnn.presets import RCNNS
 from distildoc.models.presets import MODELS
 from distildoc.schema.errors import InputError
 from distildoc.tasks.classification import classification
+from distildoc.tasks.detection import detection
 
 Row = dict[str, object]
-SIZE = (32, 32)
+SIZE = (64, 64)
+LABELS = ("a", "b")
 
 
 def method_rows() -> list[Row]:
@@ -23,10 +28,10 @@ def method_rows() -> list[Row]:
 
 
 def needs_of(module: ModuleType) -> list[str]:
-    """What a method asks for with its default settings, in words, from building it for two small CNNs."""
-    student, teacher = (build_model("cnn-micro", labels=("a", "b"), size=SIZE, seed=seed) for seed in (0, 1))
+    """What a method asks for with its default settings, in words, from building it for two small models."""
+    pair = _pages_pair() if "classification" in tasks_of(module) else _layout_pair()
     try:
-        method = module.build(Pair(student, teacher, classification(student.labels), SIZE))
+        method = module.build(pair)
     except InputError:
         return ["depends on the models"]
     needs = method.needs
@@ -39,14 +44,27 @@ def needs_of(module: ModuleType) -> list[str]:
         "a live teacher": needs.live_teacher,
         "whole batches": needs.couples_batch,
         "gradients of the pixels": needs.input_gradients,
-        "replaces the student's head": method.adapt(student) is not student,
+        "replaces the student's head": method.adapt(pair.student) is not pair.student,
     }
     return [name for name, true in found.items() if true]
 
 
 def model_rows() -> list[Row]:
-    """Name and description of every preset."""
-    return [{"name": name, "model": str(preset)} for name, preset in MODELS.items()]
+    """Name, task and description of every preset."""
+    tables = (("classification", MODELS), ("detection", DETECTORS), ("detection", RCNNS))
+    return [
+        {"name": name, "task": task, "model": str(preset)} for task, table in tables for name, preset in table.items()
+    ]
+
+
+def _pages_pair() -> Pair:
+    student, teacher = (build_model("cnn-micro", labels=LABELS, size=SIZE, seed=seed) for seed in (0, 1))
+    return Pair(student, teacher, classification(LABELS), SIZE)
+
+
+def _layout_pair() -> Pair:
+    models = [build_detector("d-fine-micro", labels=LABELS, size=SIZE, seed=seed, queries=4) for seed in (0, 1)]
+    return Pair(models[0], models[1], detection(LABELS), SIZE, dict.fromkeys(LABELS, 0.5))
 
 
 def _method_row(name: str, module: ModuleType) -> Row:
@@ -57,6 +75,7 @@ def _method_row(name: str, module: ModuleType) -> Row:
         "name": name,
         "paper": None if paper is None else str(paper),
         "year": None if paper is None else paper.year,
+        "tasks": list(tasks_of(module)),
         "kind": getattr(module, "KIND", None),
         "needs": needs_of(module),
         "idea": (module.__doc__ or "").strip().partition("\n")[0],

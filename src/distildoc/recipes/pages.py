@@ -1,6 +1,6 @@
 """Pages of a run: which are trained on, which select, which test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distildoc.data import data_module
@@ -11,6 +11,7 @@ from distildoc.recipes.settings import checked_settings
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import LabelMap
 from distildoc.schema.pages import FailedPage, Page
+from distildoc.schema.taxonomies import taxonomy_map
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
         raise InputError(f"{pages.name}: no page is left to select on; `data.validation` needs two pages of some class")
     if data.per_class is not None:
         rest = per_class(rest, data.per_class, seed=data.subset_seed)
+    if data.unlabelled is not None:
+        rest = _with_unlabelled(rest, held, data.unlabelled)
     return rest, held
 
 
@@ -68,11 +71,22 @@ def write_splits(splits: Splits, folder: Path) -> None:
 def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
     read = data_module(source.kind).read
     pages: PageSet = read(**checked_settings(read, source.settings, where))
+    if data.labels.map is not None:
+        pages = relabel(pages, taxonomy_map(data.labels.map, pages.labels))
     rename, drop = data.labels.rename, data.labels.drop
     if where != "data.train":  # other pages may lack a class that the map names; a misspelt one is found in training's
         rename = {old: new for old, new in rename.items() if old in pages.labels}
         drop = tuple(name for name in drop if name in pages.labels)
     return relabel(pages, LabelMap(rename, drop))
+
+
+def _with_unlabelled(pages: PageSet, held: PageSet, source: SourceConfig) -> PageSet:
+    """The training pages, and others whose labels are not looked at; their ids start with `unlabelled/`."""
+    read = data_module(source.kind).read
+    found: PageSet = read(**checked_settings(read, source.settings, "data.unlabelled"))
+    _refuse_shared(found, held, "data.unlabelled", "data.validation")
+    bare = tuple(replace(page, id=f"unlabelled/{page.id}", label=None, regions=None) for page in found.pages)
+    return replace(pages, pages=(*pages.pages, *bare), name=f"{pages.name} and {len(bare)} unlabelled")
 
 
 def _refuse_shared(pages: PageSet, others: PageSet, where: str, elsewhere: str) -> None:
@@ -96,4 +110,4 @@ def _aligned(pages: PageSet, labels: tuple[str, ...], where: str) -> PageSet:
         raise InputError(
             f"{where}: classes {unknown} are not among the run's {list(labels)}; map them with `data.labels`"
         )
-    return PageSet(pages.pages, labels, pages.name)
+    return replace(pages, labels=labels)

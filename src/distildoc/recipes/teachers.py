@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from distildoc.core.model import Model
+from distildoc.core.model import Detector, Model
 from distildoc.core.teacher import Teacher
 from distildoc.data.loader import Loader
 from distildoc.models.load import load_model
 from distildoc.recipes.config import TeacherConfig
+from distildoc.recipes.folder import RunFolder
 from distildoc.schema.errors import ConfigError
+from distildoc.schema.labels import LabelMap
+from distildoc.schema.taxonomies import taxonomy_map
 from distildoc.teach.aligned import Aligned
 from distildoc.teach.cached import open_cache
 from distildoc.teach.ensemble import Ensemble
@@ -20,12 +23,47 @@ def teacher_models(config: TeacherConfig | None) -> list[Model]:
     return [_model(Path(run)) for run in config.runs] if config else []
 
 
+def label_map_of(config: TeacherConfig, labels: Sequence[str]) -> LabelMap | None:
+    """The map from a teacher's classes to the student's names that the run file asks for."""
+    wanted = config.labels
+    if wanted.map is not None:
+        return taxonomy_map(wanted.map, labels)
+    return LabelMap(wanted.rename, wanted.drop) if wanted.rename or wanted.drop else None
+
+
+def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
+    """Scores above which the regions of the only teacher count, by class in the student's names.
+
+    They were chosen on the validation pages of the teacher's run; none where it has no such record. Of classes that
+    become one, the highest.
+    """
+    if config is None or len(config.runs) != 1:
+        return {}
+    trained = RunFolder(Path(config.runs[0])).stage("train") or {}
+    chosen = {str(name): float(score) for name, score in trained.get("thresholds", {}).items()}
+    label_map = label_map_of(config, tuple(chosen))
+    found: dict[str, float] = {}
+    for name, score in chosen.items():
+        mapped = name if label_map is None else label_map(name)
+        if mapped is not None:
+            found[mapped] = max(score, found.get(mapped, 0.0))
+    return found
+
+
 def live_teacher(
-    models: Sequence[Model], labels: tuple[str, ...], taps: Sequence[str] = (), *, outputs: bool = True
+    models: Sequence[Model],
+    labels: tuple[str, ...],
+    taps: Sequence[str] = (),
+    *,
+    outputs: bool = True,
+    label_map: LabelMap | None = None,
 ) -> Teacher:
-    """Runs the models on every batch; logits in the order of `labels`."""
+    """Runs the models on every batch; logits in the order of `labels`, where outputs are read at all."""
     if len(models) == 1:
-        return Aligned(Live(models[0], taps=taps, outputs=outputs), labels)
+        live = Live(models[0], taps=taps, outputs=outputs)
+        return Aligned(live, labels, label_map) if outputs else live
+    if any(isinstance(model, Detector) for model in models):
+        raise ConfigError(f"teacher.runs: {len(models)} detectors have no mean; name one run")
     if taps:
         raise ConfigError(
             f"an ensemble has no features of its own, but {list(taps)} are asked for; name one run under `teacher.runs`"
@@ -43,11 +81,12 @@ def teacher_of(
     outputs: bool,
 ) -> Teacher:
     """The teacher as the run wants it; raises InputError for a cache that is missing or of something else."""
+    label_map = label_map_of(config, models[0].labels)
     if config.cache is None:
-        return live_teacher(models, labels, taps, outputs=outputs)
+        return live_teacher(models, labels, taps, outputs=outputs, label_map=label_map)
     if not Path(config.cache).is_dir():
         raise ConfigError(f"teacher.cache '{config.cache}': not written yet; run `distildoc cache` on this run file")
-    live = live_teacher(models, labels, taps)
+    live = live_teacher(models, labels, taps, label_map=label_map)
     return Aligned(open_cache(config.cache, live, loader=loader, dtype=config.cache_dtype), labels)
 
 

@@ -2,26 +2,25 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
-from torch import nn
 
-from distildoc.core.model import Model, parameter_count
+from distildoc.core.model import parameter_count
 from distildoc.data.loader import Loader
-from distildoc.evaluate.temperature import fit_temperature
-from distildoc.evaluate.torch_predictor import evaluating
+from distildoc.data.pageset import PageSet, some
 from distildoc.models.load import fingerprint, save_model
-from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, preprocess_of, terms_of
+from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, terms_of
 from distildoc.recipes.config import RunConfig, TermConfig
 from distildoc.recipes.files import config_hash
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
-from distildoc.recipes.teachers import live_teacher, teacher_models
+from distildoc.recipes.sizes import preprocess_of
+from distildoc.recipes.tasks import TASKS
+from distildoc.recipes.teachers import label_map_of, live_teacher, teacher_models
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
 from distildoc.train.checkpoint import Checkpoints
@@ -35,6 +34,7 @@ from distildoc.train.selection import Selection
 from distildoc.train.state import Optimisation, begin
 
 AS_IT_IS = FitResult(best_score=None, best_epoch=None, steps=0, seconds=0.0)  # no epoch: the weights that were loaded
+SCORED = "validation_"  # what the score is called in run.json, before its name
 EVALUATION_BATCH = 64  # pages; gradients are off, so more fit than in training
 
 
@@ -67,6 +67,7 @@ def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
         f"loss     {terms}",
         f"steps    {config.train.epochs} epochs of {len(parts.loader)} batches",
     ]
+    lines += [f"repaired {line}" for pages in (splits.train, splits.validation) for line in pages.repairs]
     if config.teacher is not None and parts.teacher is not None:
         source = f"cached in {config.teacher.cache}" if config.teacher.cache is not None else "live"
         lines.insert(2, f"teacher  {', '.join(config.teacher.runs)}, {source} ({parts.teacher.fingerprint[:12]})")
@@ -89,7 +90,8 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
-    teacher = live_teacher(models, labels, cached_taps(config, terms))
+    label_map = label_map_of(config.teacher, models[0].labels)
+    teacher = live_teacher(models, labels, cached_taps(config, terms), label_map=label_map)
     loader = loader_of(config, splits)
     with screen.bar("teacher") as advance:
         store = write_cache(
@@ -114,7 +116,7 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     folder.refuse_other(config)
     if (done := folder.stage("train")) is not None:
         _refuse_other_teacher(config, done.get("teacher"), out)
-        return f"{out}: already trained (validation accuracy {done['validation_accuracy']:.4f})"
+        return f"{out}: already trained ({_validated(done)})"
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
     splits = training_pages(config.data, screen)
@@ -126,14 +128,13 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     accelerator.wait_for_everyone()
     for model in parts.teachers:
         model.to(accelerator.device)
-    validation = validation_loader(config, splits)
     identity = run_identity(config, splits, parts)
     result = AS_IT_IS
     if config.train.epochs:
-        result = _fit(config, folder, parts, validation=validation, accelerator=accelerator, identity=identity)
+        result = _fit(config, folder, parts, validation=splits.validation, accelerator=accelerator, identity=identity)
     if not accelerator.is_main_process:
         return ""
-    return _finish(config, folder, splits, parts=parts, validation=validation, result=result)
+    return _finish(config, folder, splits, parts=parts, result=result)
 
 
 def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:
@@ -156,13 +157,13 @@ def run_identity(config: RunConfig, splits: Splits, parts: Parts) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def validation_loader(config: RunConfig, splits: Splits) -> Loader:
-    """The validation pages as they are, in order."""
+def validation_loader(config: RunConfig, pages: PageSet) -> Loader:
+    """Validation pages as they are, in order."""
     return Loader(
-        splits.validation,
-        splits.train.labels,
+        pages,
+        pages.labels,
         preprocess_of(config),
-        None,
+        targets=TASKS[config.task].targets(config, pages, None),
         batch=EVALUATION_BATCH,
         seed=0,
         shuffle=False,
@@ -170,30 +171,12 @@ def validation_loader(config: RunConfig, splits: Splits) -> Loader:
     )
 
 
-def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Logits [N, C] and targets [N] of a loader's pages; the model's mode is left as it was."""
-    device = next(model.parameters()).device
-    with evaluating(model), torch.no_grad():
-        found = [(model(b.pixels.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
-    logits, targets = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-    return logits, targets
-
-
 def _fit(
-    config: RunConfig,
-    folder: RunFolder,
-    parts: Parts,
-    *,
-    validation: Loader,
-    accelerator: Accelerator,
-    identity: str,
+    config: RunConfig, folder: RunFolder, parts: Parts, *, validation: PageSet, accelerator: Accelerator, identity: str
 ) -> FitResult:
     settings = config.train
-
-    def score(student: Model) -> float:
-        logits, targets = logits_on(student, validation)
-        return float((logits.argmax(1) == targets).mean())
-
+    scored = validation if settings.validate_pages is None else some(validation, settings.validate_pages, seed=0)
+    loader = validation_loader(config, scored)
     state = begin(
         parts.distiller,
         accelerator,
@@ -215,29 +198,28 @@ def _fit(
             epochs=settings.epochs,
             accumulate=settings.accumulate,
             clip_norm=settings.clip_norm,
-            selection=Selection(score, every=settings.validate_every, keep=settings.keep),
+            selection=Selection(
+                lambda student: TASKS[config.task].score(student, loader),
+                every=settings.validate_every,
+                keep=settings.keep,
+            ),
         ),
         checkpoints=Checkpoints(folder.checkpoints, identity=identity, every_steps=settings.checkpoint_steps),
         journal=Journal(accelerator, records=Records(folder.path / "records.jsonl"), progress=training_progress()),
     )
 
 
-def _finish(
-    config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Parts, validation: Loader, result: FitResult
-) -> str:
+def _finish(config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Parts, result: FitResult) -> str:
     student = parts.distiller.student.to("cpu")
-    logits, targets = logits_on(student, validation)
-    temperature = fit_temperature(logits, targets) if config.export.calibrate else 1.0
+    learnt = TASKS[config.task].learnt(config, student, validation_loader(config, splits.validation))
     save_model(student, folder.model)
     write_splits(splits, folder.path)
-    accuracy = float((logits.argmax(1) == targets).mean())
     folder.finish(
         "train",
         {
             "model": fingerprint(student),
             "parameters": parameter_count(student),
-            "temperature": temperature,
-            "validation_accuracy": accuracy,
+            **learnt,
             "best_epoch": result.best_epoch,
             "steps": result.steps,
             "seconds": round(result.seconds, 1),
@@ -247,7 +229,12 @@ def _finish(
         },
     )
     left_out = f", {len(splits.failed)} unreadable pages left out" if splits.failed else ""
-    return f"{folder.path}: trained in {result.seconds:.0f} s, validation accuracy {accuracy:.4f}{left_out}"
+    return f"{folder.path}: trained in {result.seconds:.0f} s, {_validated(learnt)}{left_out}"
+
+
+def _validated(learnt: Mapping[str, object]) -> str:
+    """The score on validation pages, in words."""
+    return ", ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in learnt.items() if key.startswith(SCORED))
 
 
 def _term_line(term: TermConfig) -> str:

@@ -1,0 +1,160 @@
+"""Every layout method against supervised training on poleval, paired by seed: runs, scores and summary.
+
+    python benchmarks/poleval.py --seeds 0 1            (two runs side by side, a thread each; goes on where it stopped)
+    python benchmarks/poleval.py --seeds 0 1 --summary
+
+Needs runs/layout/teacher, runs/layout/pretrain_student and runs/layout/encoder_hint_start (see BEFORE) and
+DISTILDOC_DATA. All arms of a seed have the same initial weights, order and augmentation seeds and as many steps, within
+three in a hundred; the distilled ones see 300 pages without labels besides. No score chooses a state of a student: the
+last one is kept. The `val` pages are read once, when a run has ended. The summary goes to
+benchmarks/results/poleval.json.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import ROOT, write_result
+
+from distildoc.core.model import parameter_count
+from distildoc.evaluate.layout_files import read_layout_predictions
+from distildoc.metrics.bootstrap import paired_difference_of_means
+from distildoc.metrics.detection import LayoutOutcomes, maps
+from distildoc.models.load import load_model
+
+RUNS = Path("runs/layout")
+CONFIGS = Path("configs/detection")
+SCORES = ("map", "ap50", "ap75", "map_post", "f1")
+BEFORE = (
+    "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3",
+    "distildoc train configs/detection/pretrain_student.yaml -o runs/layout/pretrain_student",
+    "distildoc train configs/detection/pretrain_teacher.yaml -o runs/layout/pretrain_teacher",
+    "distildoc run configs/detection/teacher.yaml -o runs/layout/teacher",
+    "distildoc train configs/detection/encoder_hint_start.yaml -o runs/layout/encoder_hint_start",
+)
+BASELINE = "supervised"
+ARMS = (
+    BASELINE,
+    "pseudo_labels",
+    "query_kd",
+    "query_pseudo",
+    "edge_kd",
+    "simkd_layout",
+    "fitnet",
+    "reviewkd",
+    "foreground",
+    "icd",
+    "encoder_hint",
+)
+
+
+def folder_of(arm: str, seed: int) -> Path:
+    return RUNS / f"{arm}-s{seed}"
+
+
+def is_done(arm: str, seed: int) -> bool:
+    return (folder_of(arm, seed) / "evaluation" / "report.json").is_file()
+
+
+def run_one(arm: str, seed: int) -> None:
+    """Train and score in a process of its own, on one thread."""
+    distildoc, folder = [sys.executable, "-m", "distildoc"], str(folder_of(arm, seed))
+    named = [str(CONFIGS / f"{arm}.yaml"), f"seed={seed}", f"name={arm}-s{seed}"]
+    for stage in ([*distildoc, "train", *named, "-o", folder], [*distildoc, "evaluate", folder]):
+        done = subprocess.run(stage, capture_output=True, text=True)
+        line = (done.stdout + done.stderr).strip().splitlines()[-1:]
+        print(arm, seed, *line, flush=True)
+        if done.returncode:
+            return
+
+
+def run_all(arms: list[str], seeds: list[int], workers: int) -> None:
+    missing = [(arm, seed) for seed in seeds for arm in arms if not is_done(arm, seed)]
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda job: run_one(*job), missing))
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "evaluation" / "report.json").read_text()))
+
+
+def trained(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "run.json").read_text())["stages"]["train"])
+
+
+def outcomes_of(arm: str, seeds: list[int]) -> list[LayoutOutcomes]:
+    return [read_layout_predictions(folder_of(arm, seed) / "evaluation") for seed in seeds]
+
+
+def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
+    """Mean scores over the seeds, each seed's mAP with its interval over pages, and the paired gain."""
+    folders = [folder_of(arm, seed) for seed in seeds]
+    reports = [report_of(folder)["scores"] for folder in folders]
+    facts: dict[str, Any] = {
+        "parameters": parameter_count(load_model(folders[0] / "model")),
+        "steps": trained(folders[0])["steps"],
+        "train_seconds": round(float(np.mean([trained(folder)["seconds"] for folder in folders])), 1),
+        "mean": {name: round(float(np.mean([one[name]["value"] for one in reports])), 4) for name in SCORES},
+        "map_by_seed": [{key: round(value, 4) for key, value in one["map"].items()} for one in reports],
+    }
+    if arm != BASELINE:
+        found = paired_difference_of_means(maps, outcomes_of(arm, seeds), outcomes_of(BASELINE, seeds))
+        facts["gain"] = {key: round(getattr(found, key), 4) for key in ("value", "low", "high")}
+        base = [report_of(folder_of(BASELINE, seed))["scores"]["map"]["value"] for seed in seeds]
+        facts["gain_by_seed"] = [round(one["map"]["value"] - b, 4) for one, b in zip(reports, base, strict=True)]
+    return facts
+
+
+def teacher_facts() -> dict[str, Any]:
+    folder = RUNS / "teacher"
+    scores = report_of(folder)["scores"]
+    return {
+        "parameters": parameter_count(load_model(folder / "model")),
+        "scores": {name: {key: round(value, 4) for key, value in scores[name].items()} for name in SCORES},
+        "classes": {
+            name.removeprefix("class: "): round(slice["ap"]["value"], 4)
+            for name, slice in report_of(folder)["slices"].items()
+            if name.startswith("class: ") and "ap" in slice
+        },
+    }
+
+
+def pretraining() -> dict[str, Any]:
+    """What teacher and students start from: pages seen, seconds, and mAP on corpus pages set aside."""
+    found = {name: trained(RUNS / name) for name in ("pretrain_student", "pretrain_teacher")}
+    return {
+        name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}
+        for name, one in found.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--workers", type=int, default=2, help="runs side by side")
+    parser.add_argument("--summary", action="store_true", help="only summarise what is there")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    if not options.summary:
+        run_all(options.arms, options.seeds, options.workers)
+    done = [arm for arm in options.arms if all(is_done(arm, seed) for seed in options.seeds)]
+    facts = {
+        "before": BEFORE,
+        "pages": "poleval: 198 of 14 documents to learn from, a tenth of them set aside for thresholds; 300 without "
+        "labels; 51 `val` pages read once",
+        "pretraining": pretraining(),
+        "teacher": teacher_facts(),
+        "arms": {arm: arm_facts(arm, options.seeds) for arm in done},
+    }
+    print(write_result("poleval", facts, seeds=options.seeds, software=["torch", "transformers", "numpy"]))
+
+
+if __name__ == "__main__":
+    main()
