@@ -4,21 +4,22 @@ from distildoc.schema.report import ReliabilityBin
 from distildoc.study import read_runs
 from distildoc.study.figures import _joined, _mean_risk, _pooled, charts_of
 from distildoc.study.groups import group_runs
+from distildoc.study.shown import SHOWN
 
 
 def test_runs_without_evaluation_or_records_have_no_charts(make_run):
-    charts = charts_of(group_runs(read_runs([make_run("kd", None)])))
-    assert (charts.accuracy, charts.risk, charts.reliability, charts.learning) == (None,) * 4
+    charts = charts_of(group_runs(read_runs([make_run("kd", None)])), SHOWN["classification"])
+    assert (charts.scores, charts.risk, charts.reliability, charts.learning) == (None,) * 4
 
 
 def test_every_group_has_one_line_in_the_same_colour(make_run):
     folders = [make_run("kd-s0", 28), make_run("kd-s1", 30, seed=1), make_run("teacher", 36, method="supervised")]
     for folder in folders:
         (folder / "records.jsonl").write_text('{"kind": "validation", "step": 1, "epoch": 1, "score": 0.5}\n')
-    charts = charts_of(group_runs(read_runs(folders)))
+    charts = charts_of(group_runs(read_runs(folders)), SHOWN["classification"])
     for chart in (charts.risk, charts.reliability, charts.learning):
         assert [(line.name, line.colour) for line in chart.lines] == [("teacher", 0), ("kd", 1)]
-    assert [(row.name, row.colour) for row in charts.accuracy.rows] == [("teacher", 0), ("kd", 1)]
+    assert [(row.name, row.colour) for row in charts.scores.rows] == [("teacher", 0), ("kd", 1)]
 
 
 def test_learning_curve_is_the_mean_of_the_seeds_at_each_epoch(make_run):
@@ -26,7 +27,7 @@ def test_learning_curve_is_the_mean_of_the_seeds_at_each_epoch(make_run):
     for folder, scores in zip(folders, ([0.2, 0.6], [0.4]), strict=True):
         lines = [f'{{"kind": "validation", "step": 1, "epoch": {n + 1}, "score": {s}}}\n' for n, s in enumerate(scores)]
         (folder / "records.jsonl").write_text("".join(lines))
-    chart = charts_of(group_runs(read_runs(folders))).learning
+    chart = charts_of(group_runs(read_runs(folders)), SHOWN["classification"]).learning
     top, bottom = chart.y_ticks[-1], chart.y_ticks[0]
     per_unit = (bottom.at - top.at) / (float(top.text) - float(bottom.text))
     heights = [float(point.split(",")[1]) for point in chart.lines[0].points.split()]

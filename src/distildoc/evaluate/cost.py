@@ -41,7 +41,9 @@ def macs(model: nn.Module, size: tuple[int, int]) -> int:
     """Multiply-adds of one forward on one page of (height, width) pixels.
 
     Counted: convolutions, matrix products and attention, by torch's FLOP counter (two FLOPs a multiply-add). Not
-    counted: normalisation, activations, softmax, resizing, additions.
+    counted: normalisation, activations, softmax, resizing, additions, and what detectors sample from their maps
+    (deformable attention, RoI align), sort and suppress. The page is blank: a detector that works through proposals
+    is counted, and timed, with those it makes of it.
     """
     parameter = next(model.parameters())
     pixels = torch.zeros(1, 3, *size, device=parameter.device)

@@ -36,11 +36,11 @@ def reliability_figure(report: Report) -> Figure:
     )
     upper.set(ylim=(0, 1.03), xlim=(0, 1), ylabel="accuracy")
     upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")
-    upper.set_title(f"Reliability   {_score(report, 'ece', 'ECE')}", loc="left", fontsize="medium")
+    upper.set_title(f"Reliability   {score_title(report, 'ece', 'ECE')}", loc="left", fontsize="medium")
     lower.bar(left, [b.pages for b in bins], width, align="edge", color=GREY, edgecolor="white")
     lower.set(ylabel="pages", xlabel="confidence: probability of the predicted class")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    _plain(upper, lower)
+    plain(upper, lower)
     return figure
 
 
@@ -59,8 +59,8 @@ def risk_coverage_figure(report: Report) -> Figure:
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1 if top < 0.1 else 0))
     axes.legend(loc="best", frameon=False, fontsize="small")
-    axes.set_title(f"Risk and coverage   {_score(report, 'aurc', 'AURC')}", loc="left", fontsize="medium")
-    _plain(axes)
+    axes.set_title(f"Risk and coverage   {score_title(report, 'aurc', 'AURC')}", loc="left", fontsize="medium")
+    plain(axes)
     return figure
 
 
@@ -68,7 +68,7 @@ def confusion_figure(report: Report) -> Figure:
     """Counts, coloured by their share of the true class."""
     counts = np.array(report.confusion)
     share = counts / np.maximum(1, counts.sum(1, keepdims=True))
-    names = [_short(label) for label in report.labels]
+    names = [short(label) for label in report.labels]
     side = min(14.0, 2.6 + 0.42 * len(names))
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
@@ -105,15 +105,18 @@ def write_figure(figure: Figure, path: Path) -> None:
         FigureCanvasAgg(figure).print_figure(part, format="png", dpi=DPI)
 
 
-def _plain(*all_axes: Axes) -> None:
+def plain(*all_axes: Axes) -> None:
+    """Without the lines above and at the right."""
     for axes in all_axes:
         axes.spines[["top", "right"]].set_visible(False)
 
 
-def _score(report: Report, name: str, title: str) -> str:
+def score_title(report: Report, name: str, title: str) -> str:
+    """A score with its interval as text; empty where it was not measured."""
     score = report.scores.get(name)
     return "" if score is None else f"{title} {score.value:.3f} (95 %: {score.low:.3f} to {score.high:.3f})"
 
 
-def _short(label: str, most: int = 24) -> str:
+def short(label: str, most: int = 24) -> str:
+    """A name cut to fit beside an axis."""
     return label if len(label) <= most else label[: most - 1] + "…"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distildoc.core.model import Model
+from distildoc.evaluate.streams import streamed
 from distildoc.predict.classify import classified, softmax
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
@@ -63,27 +64,8 @@ class TorchPredictor:
 
     def logits(self, pages: Iterable[Page]) -> Iterator[PageLogits | FailedPage]:
         """Logits in page order, for fitting a temperature."""
-        waiting: list[tuple[Page, NDArray[np.uint8]] | FailedPage] = []
-        read = 0
-        for page in pages:
-            waiting.append(self._read(page))
-            read += not isinstance(waiting[-1], FailedPage)
-            if read == self.batch:
-                yield from self._run(waiting)
-                waiting, read = [], 0
-        yield from self._run(waiting)
-
-    def _read(self, page: Page) -> tuple[Page, NDArray[np.uint8]] | FailedPage:
-        try:
-            return page, self.preprocess(page.image(self.preprocess.longest_px))
-        except InputError as error:
-            return FailedPage(page.id, page.source, page.number, str(error))
-
-    def _run(self, waiting: list[tuple[Page, NDArray[np.uint8]] | FailedPage]) -> Iterator[PageLogits | FailedPage]:
-        pixels = [entry[1] for entry in waiting if not isinstance(entry, FailedPage)]
-        rows = iter(self._forward(np.stack(pixels)) if pixels else ())
-        for entry in waiting:
-            yield entry if isinstance(entry, FailedPage) else PageLogits(entry[0], next(rows))
+        for answer in streamed(pages, self.preprocess, self._forward, batch=self.batch):
+            yield answer if isinstance(answer, FailedPage) else PageLogits(answer[0].page, answer[1])
 
     def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         device = next(self.model.parameters()).device

@@ -5,17 +5,29 @@ Efron & Tibshirani 1993, chapter 13. It speaks of page sampling alone: not of tr
 elsewhere. Draws in which a score has no value (a class that was not drawn) are left out of its percentiles.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
-from distildoc.metrics.outcomes import Floats, Outcomes, Score
+from distildoc.metrics.outcomes import Floats
 from distildoc.schema import report
 
 RESAMPLES = 1000
 LEVEL = 0.95
 CHUNK = 2**20  # counts held at once; 8 MB
+
+
+class Found(Protocol):
+    """What a predictor made of some pages, ready to be scored: Outcomes of classes, LayoutOutcomes of regions."""
+
+    def __len__(self) -> int: ...
+
+    def same_pages(self, other: Self, /) -> bool: ...
+
+
+F = TypeVar("F", bound=Found)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ def draws(pages: int, *, seed: int, resamples: int = RESAMPLES) -> Iterator[Floa
 
 
 def intervals(
-    found: Outcomes, scores: Mapping[str, Score], *, seed: int, resamples: int = RESAMPLES
+    found: F, scores: Mapping[str, Callable[[F, Floats], Floats]], *, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, report.Score]:
     """Every score with its interval; scores that have no value on the pages themselves are left out."""
     whole = np.ones((1, len(found)))
@@ -57,17 +69,36 @@ def intervals(
 
 
 def paired_difference(
-    score: Score, a: Outcomes, b: Outcomes, *, seed: int = 0, resamples: int = RESAMPLES
+    score: Callable[[F, Floats], Floats], a: F, b: F, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Difference:
     """Score of a minus score of b on the same pages in the same order, drawn together.
 
-    Raises ValueError where the two have other pages: their true classes differ.
+    Raises ValueError where the two are not about the same pages.
     """
-    if not np.array_equal(a.targets, b.targets):
-        raise ValueError(f"a paired difference wants the same pages, got {len(a)} and {len(b)} with other classes")
-    whole = np.ones((1, len(a)))
-    value = float(score(a, whole)[0] - score(b, whole)[0])
-    drawn = np.concatenate([score(a, c) - score(b, c) for c in draws(len(a), seed=seed, resamples=resamples)])
+    return paired_difference_of_means(score, [a], [b], seed=seed, resamples=resamples)
+
+
+def paired_difference_of_means(
+    score: Callable[[F, Floats], Floats], a: Sequence[F], b: Sequence[F], *, seed: int = 0, resamples: int = RESAMPLES
+) -> Difference:
+    """Mean score of the runs in a minus that of the runs in b, such as the seeds of two settings, on the same pages.
+
+    Scores are averaged over the runs within each draw, so that the interval speaks of other pages and not of other
+    seeds. Raises ValueError where a side has no run, or the runs are not about the same pages.
+    """
+    if not a or not b:
+        raise ValueError(f"a difference of means wants a run on either side, got {len(a)} and {len(b)}")
+    first = a[0]
+    for other in (*a, *b):
+        if len(first) != len(other) or not first.same_pages(other):
+            raise ValueError(f"a paired difference wants the same pages, got {len(first)} and {len(other)}")
+
+    def difference(counts: Floats) -> Floats:
+        sides = [np.mean([score(one, counts) for one in side], axis=0) for side in (a, b)]
+        return np.asarray(sides[0] - sides[1])
+
+    value = float(difference(np.ones((1, len(first))))[0])
+    drawn = np.concatenate([difference(counts) for counts in draws(len(first), seed=seed, resamples=resamples)])
     drawn = drawn[np.isfinite(drawn)]
     above = float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)
     return Difference(value, *percentiles(drawn), above)

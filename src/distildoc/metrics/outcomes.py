@@ -53,6 +53,10 @@ class Outcomes:
         """Positions from the most to the least confident page, equals in page order, [N]."""
         return np.argsort(-self.confidence, kind="stable")
 
+    def same_pages(self, other: "Outcomes") -> bool:
+        """Whether both have the same true classes in the same order."""
+        return np.array_equal(self.targets, other.targets)
+
     def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Outcomes":
         """The outcomes of some pages."""
         return Outcomes(self.probabilities[rows], self.targets[rows])

@@ -8,6 +8,7 @@ import numpy as np
 from distildoc.schema.report import ReliabilityBin, Report
 from distildoc.study.charts import Curve, IntervalChart, LineChart, Point, axis, interval_chart, line_chart
 from distildoc.study.groups import Group
+from distildoc.study.shown import Shown
 
 GRID = 200  # points of a curve that is the mean of several
 LEAST = 0.05  # share of the pages in a point of the reliability chart; fewer are noise
@@ -17,32 +18,34 @@ LEAST = 0.05  # share of the pages in a point of the reliability chart; fewer ar
 class Charts:
     """None where nothing was measured."""
 
-    accuracy: IntervalChart | None
+    scores: IntervalChart | None
     risk: LineChart | None
     reliability: LineChart | None
     learning: LineChart | None
 
 
-def charts_of(groups: Sequence[Group]) -> Charts:
+def charts_of(groups: Sequence[Group], shown: Shown) -> Charts:
     """The charts of some groups; a group has the same colour in all of them."""
-    return Charts(_accuracy(groups), _risk(groups), _reliability(groups), _learning(groups))
+    return Charts(_scores(groups, shown), _risk(groups), _reliability(groups, shown), _learning(groups))
 
 
-def _accuracy(groups: Sequence[Group]) -> IntervalChart | None:
+def _scores(groups: Sequence[Group], shown: Shown) -> IntervalChart | None:
     rows = [
         (group.name, score.value, score.low, score.high, style)
         for style, group in enumerate(groups)
-        if (score := group.score("accuracy"))
+        if (score := group.score(shown.primary))
     ]
     if not rows:
         return None
-    x = axis([end for row in rows for end in row[2:4]], "accuracy on the test pages")
-    return interval_chart("Accuracy", rows, x)
+    x = axis([end for row in rows for end in row[2:4]], shown.axis)
+    return interval_chart(shown.chart, rows, x)
 
 
 def _risk(groups: Sequence[Group]) -> LineChart | None:
     curves = [
-        Curve(group.name, _mean_risk(group.reports), style) for style, group in enumerate(groups) if group.reports
+        Curve(group.name, _mean_risk(group.reports), style)
+        for style, group in enumerate(groups)
+        if group.reports and all(report.risk_coverage for report in group.reports)
     ]
     if not curves:
         return None
@@ -52,7 +55,7 @@ def _risk(groups: Sequence[Group]) -> LineChart | None:
     return line_chart("Risk and coverage", curves, x, y)
 
 
-def _reliability(groups: Sequence[Group]) -> LineChart | None:
+def _reliability(groups: Sequence[Group], shown: Shown) -> LineChart | None:
     curves = [
         Curve(group.name, _joined(_pooled(group.reports)), style, markers=True)
         for style, group in enumerate(groups)
@@ -60,8 +63,8 @@ def _reliability(groups: Sequence[Group]) -> LineChart | None:
     ]
     if not curves:
         return None
-    x = axis([0, 1], "mean confidence of the bin", low=0, high=1)
-    y = axis([0, 1], "accuracy of the bin", low=0, high=1)
+    x = axis([0, 1], shown.reliability[0], low=0, high=1)
+    y = axis([0, 1], shown.reliability[1], low=0, high=1)
     return line_chart("Reliability", curves, x, y, diagonal=True)
 
 

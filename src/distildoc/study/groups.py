@@ -6,8 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from distildoc.metrics import HIGHER_IS_BETTER, Difference
+from distildoc.metrics import HIGHER_IS_BETTER, Difference, paired_difference_of_means
 from distildoc.metrics.bootstrap import draws, percentiles
+from distildoc.metrics.detection import maps
 from distildoc.schema.errors import InputError
 from distildoc.schema.report import Report, Score
 from distildoc.study.runs import ROLES, Run
@@ -94,6 +95,21 @@ def accuracy_gain(group: Group, baseline: Group, *, seed: int = 0) -> Difference
     drawn = np.concatenate([counts @ gain / len(gain) for counts in draws(len(gain), seed=seed)])
     above = float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)
     return Difference(float(gain.mean()), *percentiles(drawn), above)
+
+
+def layout_gain(group: Group, baseline: Group, *, seed: int = 0) -> Difference | None:
+    """mAP above that of the baseline on the same pages, with a paired 95 % bootstrap interval over pages.
+
+    Seeds are paired by number (one run each: as they are), and the score is averaged over them within each draw. None
+    where detections or common seeds are missing, or pages differ.
+    """
+    found = [(one.layouts(), other.layouts()) for one, other in _pairs(group, baseline)]
+    ours, theirs = [one for one, _ in found if one is not None], [other for _, other in found if other is not None]
+    if not found or not len(ours) == len(theirs) == len(found):
+        return None
+    if not all(one.same_pages(ours[0]) for one in (*ours, *theirs)):
+        return None
+    return paired_difference_of_means(maps, ours, theirs, seed=seed)
 
 
 def _pairs(group: Group, baseline: Group) -> list[tuple[Run, Run]]:

@@ -16,19 +16,11 @@ from distildoc.schema.report import Report, Score
 from distildoc.schema.writing import new_file
 from distildoc.study import formats
 from distildoc.study.figures import charts_of
-from distildoc.study.groups import Group, accuracy_gain, best_of, group_runs
+from distildoc.study.groups import Group, accuracy_gain, best_of, group_runs, layout_gain
 from distildoc.study.runs import Run, read_runs
+from distildoc.study.shown import Shown, shown_of
 from distildoc.study.summary import summary
 
-MAIN_SCORES = {"accuracy": "accuracy", "aurc": "AURC", "ece": "ECE"}
-ALL_SCORES = {
-    **MAIN_SCORES,
-    "macro_f1": "macro-F1",
-    "nll": "NLL, nats",
-    "brier": "Brier",
-    "ece_equal_mass": "ECE, eq. mass",
-    "aurc_trapezoid": "AURC, trap.",
-}
 MOST_CLASSES = 40  # of a confusion matrix that is shown cell by cell
 
 
@@ -68,6 +60,7 @@ def write_page(folders: Sequence[Path], path: Path) -> Path:
 def render(runs: Sequence[Run]) -> str:
     """The page as text."""
     groups = group_runs(runs)
+    shown = shown_of(groups)
     gains = _gains(groups)
     environment = Environment(
         loader=PackageLoader("distildoc.study"),
@@ -79,14 +72,13 @@ def render(runs: Sequence[Run]) -> str:
     environment.filters["points"] = formats.points
     return environment.get_template("page.html").render(
         title=_title(groups),
-        summary=summary(groups, gains),
+        summary=summary(groups, gains, shown),
         warnings=_warnings(groups),
-        main_scores=list(MAIN_SCORES.values()),
-        all_scores=list(ALL_SCORES.values()),
-        rows=_rows(groups, gains),
+        shown=shown,
+        rows=_rows(groups, gains, shown),
         threads=_threads(groups),
-        charts=charts_of(groups),
-        classes=_classes(groups),
+        charts=charts_of(groups, shown),
+        classes=_classes(groups, shown.classes[0]),
         confusions=[(group, report) for group in groups if (report := group.report) and _shown(report)],
         runs=[(run, _provenance(run)) for group in groups for run in group.runs],
         version=version("distildoc"),
@@ -94,16 +86,18 @@ def render(runs: Sequence[Run]) -> str:
 
 
 def _gains(groups: Sequence[Group]) -> dict[str, Difference]:
-    """Accuracy above the first supervised group, by name."""
+    """Accuracy or mAP above the first supervised group, by name."""
     baseline = next((group for group in groups if group.role == "supervised"), None)
     if baseline is None:
         return {}
-    found = {group.name: accuracy_gain(group, baseline) for group in groups if group is not baseline}
+    detects = baseline.report is not None and baseline.report.task == "detection"
+    gain_of = layout_gain if detects else accuracy_gain
+    found = {group.name: gain_of(group, baseline) for group in groups if group is not baseline}
     return {name: gain for name, gain in found.items() if gain is not None}
 
 
-def _rows(groups: Sequence[Group], gains: Mapping[str, Difference]) -> list[Row]:
-    best = {name: best_of(groups, name) for name in ALL_SCORES}
+def _rows(groups: Sequence[Group], gains: Mapping[str, Difference], shown: Shown) -> list[Row]:
+    best = {name: best_of(groups, name) for name in shown.every}
 
     def cells(group: Group, names: Mapping[str, str]) -> tuple[Cell | None, ...]:
         return tuple(_cell(group.score(name), group.name in best[name]) for name in names)
@@ -111,8 +105,8 @@ def _rows(groups: Sequence[Group], gains: Mapping[str, Difference]) -> list[Row]
     return [
         Row(
             group=group,
-            main=cells(group, MAIN_SCORES),
-            every=cells(group, ALL_SCORES),
+            main=cells(group, shown.main),
+            every=cells(group, shown.every),
             gain=gains.get(group.name),
             parameters=formats.count(group.cost("parameters")),
             macs=formats.count(group.cost("macs")),
@@ -130,11 +124,11 @@ def _cell(score: Score | None, best: bool) -> Cell | None:
     return Cell(f"{score.value:.3f}", f"{score.low:.3f} – {score.high:.3f}", best)
 
 
-def _classes(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[Group, list[Score | None]]]]:
-    """Class names and, by group, recall of each; of groups with the labels of the first."""
+def _classes(groups: Sequence[Group], name: str) -> tuple[tuple[str, ...], list[tuple[Group, list[Score | None]]]]:
+    """Class names and, by group, that score of each; of groups with the labels of the first."""
     labels = next((group.report.labels for group in groups if group.report), ())
     rows = [
-        (group, [group.score("recall", f"class: {label}") for label in labels])
+        (group, [group.score(name, f"class: {label}") for label in labels])
         for group in groups
         if group.report and set(group.report.labels) == set(labels)
     ]
@@ -142,7 +136,7 @@ def _classes(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[Group
 
 
 def _shown(report: Report) -> bool:
-    return len(report.labels) <= MOST_CLASSES
+    return bool(report.confusion) and len(report.labels) <= MOST_CLASSES
 
 
 def _title(groups: Sequence[Group]) -> str:

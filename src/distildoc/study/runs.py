@@ -1,7 +1,7 @@
 """Run folders as records: what each run was, what came out, and where its pages are.
 
-RUN/{run.json, config.yaml, records.jsonl, evaluation/{report.json, predictions.csv}, bundle/}; only run.json must be
-there, so that a page can be made of runs that are not finished.
+RUN/{run.json, config.yaml, records.jsonl, evaluation/{report.json, predictions.csv or truth.json and detections.json},
+bundle/}; only run.json must be there, so that a page can be made of runs that are not finished.
 """
 
 import re
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import yaml
 
+from distildoc.evaluate.layout_files import TRUTH, read_layout_predictions
 from distildoc.evaluate.table import PageTable, read_predictions
+from distildoc.metrics import LayoutOutcomes
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
 from distildoc.schema.report import Report, read_report
@@ -55,6 +57,11 @@ class Run:
         """What it said about each page of its evaluation, where that is stored."""
         path = self.path / "evaluation" / "predictions.csv"
         return read_predictions(path) if path.is_file() else None
+
+    def layouts(self) -> LayoutOutcomes | None:
+        """What became of the regions it found on the pages of its evaluation, where they are stored."""
+        folder = self.path / "evaluation"
+        return read_layout_predictions(folder) if (folder / TRUTH).is_file() else None
 
 
 def read_runs(folders: Sequence[Path]) -> tuple[Run, ...]:

@@ -1,21 +1,22 @@
 """The sentences at the head of a report: who is best, by how much, and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from distildoc.metrics import Difference
 from distildoc.schema.report import Score
 from distildoc.study.formats import count, points
 from distildoc.study.groups import Group
+from distildoc.study.shown import Shown
 
 
-def summary(groups: Sequence[Group], gains: dict[str, Difference]) -> list[str]:
+def summary(groups: Sequence[Group], gains: Mapping[str, Difference], shown: Shown) -> list[str]:
     """One to three sentences; nothing is said about what was not measured."""
-    scored = [(group, score) for group in groups if (score := group.score("accuracy")) is not None]
+    scored = [(group, score) for group in groups if (score := group.score(shown.primary)) is not None]
     students = [entry for entry in scored if entry[0].role != "teacher"]
     if not students:
         return ["No student has been evaluated yet."]
     best, score = max(students, key=lambda entry: entry[1].value)
-    lines = [_best(best, score, len(students))]
+    lines = [_best(best, score, len(students), shown)]
     if gain := gains.get(best.name):
         lines.append(_gain(gain))
     elif best.role == "supervised" and len(students) > 1:
@@ -26,8 +27,8 @@ def summary(groups: Sequence[Group], gains: dict[str, Difference]) -> list[str]:
     return lines
 
 
-def _best(best: Group, score: Score, students: int) -> str:
-    among = f"Of {students} students, {best.name} is the most accurate" if students > 1 else f"{best.name} is scored"
+def _best(best: Group, score: Score, students: int, shown: Shown) -> str:
+    among = f"Of {students} students, {best.name} {shown.best}" if students > 1 else f"{best.name} is scored"
     pages = f" on {best.report.pages:,} pages" if best.report else ""
     if len(best.reports) > 1:
         return (
