@@ -115,7 +115,12 @@ def predict_case(bundle: Path, source: Path, out: Path) -> dict[str, Any]:
 
 def in_process(*arguments: str) -> str:
     """Run this script with other arguments; its standard output."""
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return in_process_of(__file__, *arguments)
+
+
+def in_process_of(script: str, *arguments: str) -> str:
+    """Run a script in a process of its own; its standard output."""
+    done = subprocess.run([sys.executable, script, *arguments], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout
 
 

@@ -1,25 +1,34 @@
 """DistilDoc: distil heavy document models into small ones, and run them on documents without torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from distildoc.predict.layout import OnnxLayout
     from distildoc.predict.onnx_runtime import OnnxClassifier
 
 __all__ = ["__version__", "load"]
 
 
-def load(bundle: str | Path, *, batch: int = 8, threads: int | None = None) -> "OnnxClassifier":
+def load(
+    bundle: str | Path,
+    *,
+    batch: int | None = None,
+    threads: int | None = None,
+    thresholds: Mapping[str, float] | None = None,
+) -> "OnnxClassifier | OnnxLayout":
     """Open a bundle folder; the result, called with pages, gives a prediction for each. Never imports torch.
 
-    batch    pages a run of the network.
-    threads  CPU threads; None: one a core.
+    batch       pages a run of the network; None: 8 for a classifier, 1 for layouts.
+    threads     CPU threads; None: one a core.
+    thresholds  layouts: least score of a region, by class; other classes keep those of the bundle.
 
     Raises InputError for a folder that is no bundle, or a damaged one.
     """
-    from distildoc.predict.onnx_runtime import load as open_bundle  # onnxruntime takes longer to import than we may
+    from distildoc.predict.open import open_bundle  # onnxruntime takes longer to import than we may
 
-    return open_bundle(bundle, batch=batch, threads=threads)
+    return open_bundle(bundle, batch=batch, threads=threads, thresholds=thresholds)
 
 
 def __getattr__(name: str) -> str:

@@ -80,7 +80,7 @@ def test_a_full_disk_writes_neither_format(format_, bundle, folder, tmp_path, mo
         yield lambda page: None
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(f"{WRITERS[format_]}.writing", full)
+    monkeypatch.setattr(f"{WRITERS['classification'][format_]}.writing", full)
     with pytest.raises(InputError, match="out: the disk is full") as error:
         predict_files(bundle, [folder], tmp_path / "out")
     assert "\n" not in str(error.value)
@@ -98,9 +98,12 @@ def test_an_unknown_format_shows_the_closest(bundle, folder, tmp_path):
         predict_files(bundle, [folder], tmp_path / "out", formats=("jsn",))
 
 
-def test_every_writer_has_a_suffix_of_its_own():
-    suffixes = {name: files._writer(name).SUFFIX for name in WRITERS}
-    assert suffixes == {"json": ".json", "csv": ".csv"}
+def test_every_format_has_a_file_or_folder_of_its_own():
+    targets = {task: [files._writer(name, task).TARGET for name in formats] for task, formats in WRITERS.items()}
+    assert targets == {
+        "classification": ["predictions.json", "predictions.csv"],
+        "detection": ["predictions.json", "predictions.coco.json", "markdown", "hocr", "overlay"],
+    }
 
 
 PREDICT_WITHOUT_TORCH = """

@@ -15,12 +15,21 @@ def predict(
     pages: Annotated[str | None, typer.Option("--pages", help="Pages of each file, as in 1-3,7 or 10-.")] = None,
     password: Annotated[str | None, typer.Option(help="Password of encrypted PDFs.")] = None,
     recursive: Annotated[bool, typer.Option(help="Look into subfolders.")] = True,
-    formats: Annotated[list[str] | None, typer.Option("--format", help="json, csv; default: both.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pages a batch.")] = 8,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="Classes: json, csv. Layouts: json, coco, markdown, hocr, overlay. Default: all."
+        ),
+    ] = None,
+    thresholds: Annotated[
+        list[str] | None, typer.Option("--threshold", help="Layouts: least score, as in 0.4 or Table=0.6.")
+    ] = None,
+    ocr: Annotated[bool, typer.Option("--ocr", help="Layouts: read pages without text (extra ocr).")] = False,
+    batch: Annotated[int | None, typer.Option(min=1, help="Pages a batch; default: 8, layouts 1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on past unreadable pages and count them.")] = False,
 ) -> None:
-    """Classify pages: JSON and CSV with calibrated probabilities."""
+    """Say what pages are, or what lies where on them: JSON, CSV, COCO, Markdown, hOCR, pictures."""
     from distildoc.predict.files import predict_files
 
     with bar("predict") as advance:
@@ -31,9 +40,11 @@ def predict(
             pages=pages,
             password=password,
             recursive=recursive,
-            formats=tuple(formats or ("json", "csv")),
+            formats=formats,
             batch=batch,
             threads=threads,
+            thresholds=thresholds or (),
+            ocr=ocr,
             skip_bad=skip_bad,
             progress=advance,
         )

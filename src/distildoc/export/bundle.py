@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from distildoc.core.model import Model, parameter_count
+from distildoc.core.model import Detector, Model, parameter_count
+from distildoc.export.detector_onnx import detector_to_onnx
+from distildoc.export.docling import docling_files, why_not_docling
 from distildoc.export.model_card import model_card
 from distildoc.export.to_onnx import to_onnx
 from distildoc.models.load import fingerprint
-from distildoc.schema.bundle import DESCRIPTION, Bundle, read_bundle, stored
+from distildoc.schema.bundle import DEFAULT_THRESHOLD, DESCRIPTION, Bundle, Graph, read_bundle, stored
 from distildoc.schema.preprocess import Preprocess
 from distildoc.schema.report import Report
 from distildoc.schema.writing import new_folder
@@ -26,23 +28,30 @@ def write_bundle(
     *,
     preprocess: Preprocess,
     temperature: float = 1.0,
+    thresholds: Mapping[str, float] | None = None,
+    nms_iou: float | None = None,
     source: Mapping[str, str] | None = None,
     report: Report | None = None,
 ) -> Bundle:
     """Export a student with everything that running it elsewhere takes, and read it back once.
 
-    source  where it comes from, by name, e.g. run and config hash; the student's fingerprint is added.
-    report  its evaluation, for the model card and `report.json`.
+    temperature  of a classifier's logits.
+    thresholds   of a detector: least score of a region that is shown, by class; 0.5 for a class that is not named.
+    nms_iou      of a detector: see Bundle.
+    source       where it comes from, by name, e.g. run and config hash; the student's fingerprint is added.
+    report       its evaluation, for the model card and `report.json`.
 
-    Raises InputError where the student cannot be exported or the disk is full; `folder` then keeps what it had.
+    A detector that docling can use is a docling layout model as well. Raises InputError where the student cannot be
+    exported or the disk is full; `folder` then keeps what it had.
     """
-    size = (preprocess.height, preprocess.width)
+    detects = isinstance(model, Detector)
+    shown = {label: (thresholds or {}).get(label, DEFAULT_THRESHOLD) for label in model.labels}
     with new_folder(Path(folder)) as part:
-        graph = to_onnx(model, part / GRAPH, size=size, temperature=temperature)
+        graph = _write_graph(model, part, preprocess, temperature)
         if report is not None:
             (part / REPORT).write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
         bundle = Bundle(
-            task="classification",
+            task="detection" if detects else "classification",
             labels=model.labels,
             preprocess=preprocess,
             temperature=temperature,
@@ -52,8 +61,27 @@ def write_bundle(
             versions={name: version(name) for name in SOFTWARE},
             cost={**(report.cost if report else {}), "parameters": parameter_count(model)},
             scores={name: score.value for name, score in report.scores.items()} if report else {},
+            thresholds=shown if detects else {},
+            nms_iou=nms_iou if detects else None,
         )
         (part / DESCRIPTION).write_text(json.dumps(bundle.to_json(), indent=1), encoding="utf-8")
-        (part / CARD).write_text(model_card(bundle, report), encoding="utf-8")
+        (part / CARD).write_text(model_card(bundle, report, obstacle=_obstacle(model, preprocess)), encoding="utf-8")
         read_bundle(part)
     return bundle
+
+
+def _write_graph(model: Model, folder: Path, preprocess: Preprocess, temperature: float) -> Graph:
+    """The graph, and for a detector the files that make the folder a docling layout model."""
+    if not isinstance(model, Detector):
+        size = (preprocess.height, preprocess.width)
+        return to_onnx(model, folder / GRAPH, size=size, temperature=temperature)
+    if temperature != 1:
+        raise ValueError(f"a detector's scores have no temperature, got {temperature}")
+    if _obstacle(model, preprocess) is None:
+        for name, content in docling_files(model.labels, preprocess).items():
+            (folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return detector_to_onnx(model, folder / GRAPH, preprocess)
+
+
+def _obstacle(model: Model, preprocess: Preprocess) -> str | None:
+    return why_not_docling(model.labels, preprocess, channels=len(model.normalise.mean))

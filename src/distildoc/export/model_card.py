@@ -5,6 +5,22 @@ from collections.abc import Mapping
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.report import Report, Score
 
+FITS = {"stretch": "stretched", "pad": "scaled with its aspect kept and padded in white"}
+DOCLING = """## In docling
+
+The folder is a docling layout model:
+
+```python
+from docling.datamodel.object_detection_engine_options import OnnxRuntimeObjectDetectionEngineOptions
+from docling.datamodel.pipeline_options import LayoutObjectDetectionOptions
+from docling.datamodel.stage_model_specs import ObjectDetectionModelSpec
+
+options.artifacts_path = "PARENT"  # of this folder; `options` are the PdfPipelineOptions
+options.layout_options = LayoutObjectDetectionOptions(
+    model_spec=ObjectDetectionModelSpec(name="distildoc", repo_id="THIS_FOLDER"),
+    engine_options=OnnxRuntimeObjectDetectionEngineOptions(),
+)
+```"""
 SCORE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -12,19 +28,32 @@ SCORE_NAMES = {
     "brier": "Brier score",
     "ece": "expected calibration error",
     "aurc": "area under risk-coverage",
+    "map": "mAP at IoU .50 to .95",
+    "ap50": "AP at IoU .50",
+    "ap75": "AP at IoU .75",
+    "map_post": "mAP of the regions shown",
+    "ap50_post": "AP at IoU .50 of the regions shown",
+    "ap75_post": "AP at IoU .75 of the regions shown",
+    "f1": "F1 at IoU .50 of the regions shown",
 }
 
 
-def model_card(bundle: Bundle, report: Report | None) -> str:
-    """Front matter, what it does, how to run it, scores with intervals, cost and origin."""
-    parts = [_front(), _purpose(bundle), _usage(bundle), _scores(report), _facts("Cost", bundle.cost)]
+def model_card(bundle: Bundle, report: Report | None, *, obstacle: str | None = None) -> str:
+    """Front matter, what it does, how to run it, scores with intervals, cost and origin.
+
+    obstacle  what keeps a layout bundle from being a docling layout model; None where nothing does.
+    """
+    layouts = bundle.task == "detection"
+    parts = [_front(layouts), *(_layout_text(bundle, obstacle) if layouts else (_purpose(bundle), _usage(bundle)))]
+    parts += [_scores(report), _facts("Cost", bundle.cost)]
     parts += [_facts("Origin", bundle.source), _facts("Made with", bundle.versions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front() -> str:
+def _front(layouts: bool) -> str:
+    pipeline = "object-detection" if layouts else "image-classification"
     return "\n".join(
-        ["---", "library_name: distildoc", "pipeline_tag: image-classification", "tags:", "- document", "- onnx", "---"]
+        ["---", "library_name: distildoc", f"pipeline_tag: {pipeline}", "tags:", "- document", "- onnx", "---"]
     )
 
 
@@ -41,7 +70,7 @@ def _purpose(bundle: Bundle) -> str:
 
 def _usage(bundle: Bundle) -> str:
     colour = "grey, three equal channels" if bundle.preprocess.grey else "RGB"
-    fit = {"stretch": "stretched", "pad": "scaled with its aspect kept and padded in white"}[bundle.preprocess.fit]
+    fit = FITS[bundle.preprocess.fit]
     graph = bundle.graph
     return (
         "## Use\n\n"
@@ -52,6 +81,24 @@ def _usage(bundle: Bundle) -> str:
         f"{bundle.preprocess.width}] in 0..1 ({colour}; the page {fit}), and gives `{graph.outputs[0]}` "
         f"[batch, {len(bundle.labels)}]; their softmax is the calibrated probabilities. Classes are in the order above."
     )
+
+
+def _layout_text(bundle: Bundle, obstacle: str | None) -> list[str]:
+    """What a layout model finds, and how to run it: with distildoc, in docling, or by hand."""
+    height, width, graph = bundle.preprocess.height, bundle.preprocess.width, bundle.graph
+    rows = "\n".join(f"| {label} | {bundle.thresholds[label]:.3g} |" for label in bundle.labels)
+    overlap = (
+        "" if bundle.nms_iou is None else f" Regions that overlap by more than {bundle.nms_iou:.2g} (IoU) are one."
+    )
+    return [
+        f"# Document layout model `{bundle.id}`\n\nFinds the regions of a page, of {len(bundle.labels)} classes. "
+        f"Regions are shown from these scores on:{overlap}\n\n| class | least score |\n|---|---|\n{rows}",
+        "## Use\n\n```\npip install distildoc\ndistildoc predict THIS_FOLDER file.pdf -o out/\n```\n\n"
+        f"Without distildoc: `{graph.file}` reads `{graph.inputs[0]}`, float32 [batch, 3, {height}, {width}] in 0..1 "
+        f"(RGB; the page {FITS[bundle.preprocess.fit]}), and `{graph.inputs[1]}`, int64 [batch, 2], width and height "
+        "of the page; it gives class numbers, boxes (left, top, right, bottom in pixels of the page) and scores.",
+        f"## In docling\n\nNot a docling layout model: {obstacle}." if obstacle else DOCLING,
+    ]
 
 
 def _scores(report: Report | None) -> str:

@@ -5,17 +5,15 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from distildoc.predict.classify import classified, softmax
-from distildoc.schema.bundle import Bundle, read_bundle
+from distildoc.predict.decoding import Decoded, decoded, pixels_of
+from distildoc.predict.session import bundle_for, check_graph, open_session
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Classification
 from distildoc.schema.preprocess import to_network_input
-
-Decoded = tuple[Page, NDArray[np.uint8]] | FailedPage
 
 
 class OnnxClassifier:
@@ -29,10 +27,12 @@ class OnnxClassifier:
         """
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
-        self.bundle = read_bundle(folder)
+        self.bundle = bundle_for(folder, "classification")
         self.batch = batch
-        self._session = _session(Path(folder) / self.bundle.graph.file, threads)
-        _check_graph(self._session, self.bundle, str(folder))
+        self._session = open_session(Path(folder) / self.bundle.graph.file, threads)
+        classes = check_graph(self._session, self.bundle, str(folder))[self.bundle.graph.outputs[0]][-1]
+        if classes != len(self.labels):
+            raise InputError(f"{folder}: the graph gives {classes} classes, bundle.json names {len(self.labels)}")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -40,8 +40,8 @@ class OnnxClassifier:
 
     def __call__(self, pages: Iterable[Page | FailedPage]) -> Iterator[Classification | FailedPage]:
         """One result a page, in order; a page that cannot be read comes back as a FailedPage in its place."""
-        decoded = self._decoded(pages)
-        while chunk := list(islice(decoded, self.batch)):
+        stream = decoded(pages, self.bundle.preprocess)
+        while chunk := list(islice(stream, self.batch)):
             yield from self._classified(chunk)
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -56,63 +56,18 @@ class OnnxClassifier:
 
     def pixels_of(self, page: Page | FailedPage) -> NDArray[np.uint8] | FailedPage:
         """[height, width, 3] bytes of a page, or why there are none."""
-        if isinstance(page, FailedPage):
-            return page
-        preprocess = self.bundle.preprocess
-        try:
-            return preprocess(page.image(preprocess.longest_px))
-        except InputError as error:
-            return FailedPage(page.id, page.source, page.number, str(error))
-
-    def _decoded(self, pages: Iterable[Page | FailedPage]) -> Iterator[Decoded]:
-        """Each page is decoded before the next is asked for, so that a document is open only once."""
-        for page in pages:
-            pixels = self.pixels_of(page)
-            if isinstance(pixels, FailedPage):
-                yield pixels
-            elif isinstance(page, Page):
-                yield page, pixels
+        return pixels_of(page, self.bundle.preprocess)
 
     def _classified(self, chunk: Sequence[Decoded]) -> Iterator[Classification | FailedPage]:
-        read = [decoded for decoded in chunk if not isinstance(decoded, FailedPage)]
+        read = [entry for entry in chunk if not isinstance(entry, FailedPage)]
         rows = iter(softmax(self.logits(np.stack([pixels for _, pixels in read])))) if read else iter(())
-        for decoded in chunk:
-            if isinstance(decoded, FailedPage):
-                yield decoded
+        for entry in chunk:
+            if isinstance(entry, FailedPage):
+                yield entry
             else:
-                yield classified(decoded[0], self.labels, next(rows))
+                yield classified(entry[0], self.labels, next(rows))
 
 
 def load(folder: str | Path, *, batch: int = 8, threads: int | None = None) -> OnnxClassifier:
-    """Open a bundle; `load(folder)(pages)` gives a prediction for every page."""
+    """Open a classification bundle; `load(folder)(pages)` gives a prediction for every page."""
     return OnnxClassifier(folder, batch=batch, threads=threads)
-
-
-def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its warnings are no business of the user; errors come as exceptions
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores alone
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a class of its own for every kind of damage
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: onnxruntime cannot open the graph ({reason}); export it again") from None
-
-
-def _check_graph(session: onnxruntime.InferenceSession, bundle: Bundle, where: str) -> None:
-    """The graph takes and gives what bundle.json says, or an InputError."""
-    inputs = {item.name: item.shape for item in session.get_inputs()}
-    outputs = {item.name: item.shape for item in session.get_outputs()}
-    size = [3, bundle.preprocess.height, bundle.preprocess.width]
-    if set(inputs) != set(bundle.graph.inputs) or not set(bundle.graph.outputs) <= set(outputs):
-        raise InputError(
-            f"{where}: the graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, bundle.json says "
-            f"{list(bundle.graph.inputs)} and {list(bundle.graph.outputs)}; export the bundle again"
-        )
-    if inputs[bundle.graph.inputs[0]][1:] != size:
-        raise InputError(f"{where}: the graph reads {inputs[bundle.graph.inputs[0]]}, bundle.json says {size} a page")
-    if outputs[bundle.graph.outputs[0]][-1] != len(bundle.labels):
-        classes = outputs[bundle.graph.outputs[0]][-1]
-        raise InputError(f"{where}: the graph gives {classes} classes, bundle.json names {len(bundle.labels)}")

@@ -1,9 +1,15 @@
 """Bundle: an exported student in a folder, and what its bundle.json says.
 
-bundle.json   format, task, labels, preprocessing, temperature, graph, hashes, where it comes from
-model.onnx    pixels [batch, 3, height, width] in 0..1 to logits [batch, classes], already calibrated
+bundle.json   format, task, labels, preprocessing, temperature, thresholds, graph, hashes, where it comes from
+model.onnx    classification: pixels [batch, 3, height, width] in 0..1 to logits [batch, classes], already calibrated;
+              detection: pixels and page sizes to labels, boxes in pixels of the page, and scores
 README.md     model card; not hashed, people may add to it
 report.json   the evaluation, where there was one
+
+A layout bundle is a docling layout model too: config.json and preprocessor_config.json are what docling reads.
+
+Format 2 added thresholds and nms_iou, for detection. A classification bundle is still written in format 1, which can
+say all of it, so that its id stays and earlier versions read it.
 """
 
 import hashlib
@@ -19,12 +25,13 @@ from distildoc.schema.errors import InputError, closest
 from distildoc.schema.json_files import read_json
 from distildoc.schema.preprocess import Preprocess
 
-FORMAT = 1  # raised when the meaning of a field changes
+FORMATS = {"classification": 1, "detection": 2}  # by task; raised when the meaning of a field changes
 DESCRIPTION = "bundle.json"
 MAX_FILE_BYTES = 2 << 30  # what one ONNX file can hold
 MAX_SIDE_PX = 8192
 MAX_LABELS = 100_000
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # a file beside bundle.json, never a path
+DEFAULT_THRESHOLD = 0.5  # of a class that a layout bundle has no threshold for
 WAY_OUT = "export or fetch the bundle again"
 V = TypeVar("V")
 
@@ -56,6 +63,9 @@ class Bundle:
     versions     of the software that exported it.
     cost         parameters and what else was measured, by name.
     scores       primary figures of the report, by name.
+    thresholds   detection: least score of a region that is shown, by class; another class has DEFAULT_THRESHOLD.
+    nms_iou      detection: of two regions that overlap by more than this IoU the less certain one is dropped; None
+                 where the network says each region once.
     """
 
     task: str
@@ -68,6 +78,15 @@ class Bundle:
     versions: Mapping[str, str] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    nms_iou: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in FORMATS:
+            raise ValueError(f"'task' must be one of {', '.join(FORMATS)}, got {_shown(self.task)}")
+        for name in self.thresholds:
+            if name not in self.labels:
+                raise ValueError(f"'thresholds' names no class with '{name}'; {closest(name, self.labels)}")
 
     @property
     def id(self) -> str:
@@ -76,7 +95,10 @@ class Bundle:
 
     def to_json(self) -> dict[str, object]:
         """Plain values with the number of the format."""
-        return {"format": FORMAT, **asdict(self)}
+        fields = asdict(self)
+        if self.task == "classification":
+            del fields["thresholds"], fields["nms_iou"]
+        return {"format": FORMATS[self.task], **fields}
 
 
 def read_bundle(folder: str | Path) -> Bundle:
@@ -95,8 +117,10 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
     """The bundle in decoded JSON; raises InputError naming the place, the field and the value."""
-    if content.get("format") != FORMAT:
-        raise InputError(f"{where}: bundle format {content.get('format')!r}, this version reads {FORMAT}; {WAY_OUT}")
+    if content.get("format") not in FORMATS.values():
+        known = " and ".join(map(str, FORMATS.values()))
+        raise InputError(f"{where}: bundle format {content.get('format')!r}, this version reads {known}; {WAY_OUT}")
+    later = content["format"] != 1
     try:
         bundle = Bundle(
             task=_text(content["task"], "task"),
@@ -109,6 +133,8 @@ def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
             versions=_each(content["versions"], "versions", _text),
             cost=_each(content["cost"], "cost", _number),
             scores=_each(content["scores"], "scores", _number),
+            thresholds=_each(content["thresholds"], "thresholds", _share) if later else {},
+            nms_iou=_share_or_none(content["nms_iou"], "nms_iou") if later else None,
         )
     except KeyError as error:
         raise InputError(f"{where}: the bundle has no field {error}; {WAY_OUT}") from None
@@ -217,6 +243,17 @@ def _positive(value: object, at: str) -> float:
     if number <= 0:
         raise ValueError(f"'{at}' must be above 0, got {number}")
     return float(number)
+
+
+def _share(value: object, at: str) -> float:
+    number = _number(value, at)
+    if not 0 <= number <= 1:
+        raise ValueError(f"'{at}' must be from 0 to 1, got {number}")
+    return float(number)
+
+
+def _share_or_none(value: object, at: str) -> float | None:
+    return None if value is None else _share(value, at)
 
 
 def _mapping(value: object, at: str) -> Mapping[str, object]:

@@ -8,6 +8,8 @@ whatever the file is called: some of Pillow's others run programs.
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +23,7 @@ MAX_PIXELS = 89_478_485  # Pillow's own warning level: 256 MiB as RGB; a 600 dpi
 MAX_PAGES = 10_000  # pages read from one file
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")  # of Pillow
 BAND = 64  # rows that are turned into bytes at a time: as floats a deep page takes eight bytes a pixel
+ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are quarter turns
 
 _FILTERS = threading.Lock()  # warning filters belong to the whole process
 
@@ -35,28 +38,31 @@ class ImageFile:
     def __call__(self, longest_px: int | None) -> Image.Image:
         return read_image(self.path, str(self.path), frame=self.frame, longest_px=longest_px)
 
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the upright picture as stored, from its header; InputError as when read."""
+        return image_size(self.path, str(self.path), frame=self.frame)
+
 
 def read_image(file: Path | BinaryIO, name: str, *, frame: int = 0, longest_px: int | None = None) -> Image.Image:
     """An RGB or L image; JPEG is decoded at half, a quarter or an eighth where that still covers `longest_px`.
 
     Raises InputError with `name` for a file that is missing, no image, cut short, or above MAX_PIXELS.
     """
-    try:
-        with _opened(file) as image:
-            image.seek(frame)
-            _check_size(image, name)
-            if longest_px is not None:
-                _decode_small(image, longest_px)
-            image.load()
-            return _plain(_upright(image))
-    except InputError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(_too_large(name)) from None
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
-    except Exception as error:  # decoders raise almost anything on damaged files
-        raise InputError(f"{name}: cannot read the image ({one_line(error)})") from error
+    with _errors_named(name), _opened(file) as image:
+        image.seek(frame)
+        _check_size(image, name)
+        if longest_px is not None:
+            _decode_small(image, longest_px)
+        image.load()
+        return _plain(_upright(image))
+
+
+def image_size(file: Path | BinaryIO, name: str, *, frame: int = 0) -> tuple[int, int]:
+    """(width, height) of what `read_image` gives at full size, from the header alone; InputError likewise."""
+    with _errors_named(name), _opened(file) as image:
+        image.seek(frame)
+        _check_size(image, name)
+        return (image.height, image.width) if _lies_on_its_side(image) else image.size
 
 
 def frame_count(path: Path) -> int:
@@ -84,6 +90,21 @@ def one_line(error: BaseException) -> str:
     if text and text[0].startswith("cannot identify image file"):
         return "not an image, or damaged"
     return (text[0] if text else type(error).__name__).rstrip(".")
+
+
+@contextmanager
+def _errors_named(name: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes one InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(_too_large(name)) from None
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file") from None
+    except Exception as error:  # decoders raise almost anything on damaged files
+        raise InputError(f"{name}: cannot read the image ({one_line(error)})") from error
 
 
 def _opened(file: Path | BinaryIO) -> Image.Image:
@@ -121,6 +142,15 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # a damaged EXIF block says nothing about the pixels
         return image
+
+
+def _lies_on_its_side(image: Image.Image) -> bool:
+    """Whether turning it upright swaps the sides; Pillow has done so already for a TIFF."""
+    try:
+        turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception:  # as in _upright
+        return False
+    return turned and image.format != "TIFF"
 
 
 def _plain(image: Image.Image) -> Image.Image:

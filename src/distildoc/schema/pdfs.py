@@ -18,6 +18,8 @@ from PIL import Image
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.images import one_line
+from distildoc.schema.pdf_text import words_of
+from distildoc.schema.words import Word
 
 DPI = 150  # where no size is asked for
 MAX_SIDE_PX = 8192  # no page is drawn larger
@@ -60,15 +62,44 @@ class PdfFile:
 
     def render(self, number: int, *, longest_px: int | None) -> Image.Image:
         """Page `number` (from 1) as RGB over white, drawn to about `longest_px`; None: 150 dpi."""
+        with self._at_hand(drawing=True) as document:
+            return self._draw(document, number, longest_px)
+
+    def size(self, number: int) -> tuple[int, int]:
+        """(width, height) of page `number` in the pixels it is drawn with where no size is asked for."""
+        with self._at_hand() as document, self._named(number, "measure"):
+            width, height = document[number - 1].get_size()
+            scale = min(DPI / 72, MAX_SIDE_PX / _longest(width, height))
+            return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def words(self, number: int) -> list[Word]:
+        """The text that page `number` carries, in the order it is drawn; none for a scan."""
+        with self._at_hand() as document, self._named(number, "read the text of"):
+            return words_of(document[number - 1])
+
+    @contextmanager
+    def _at_hand(self, *, drawing: bool = False) -> Iterator[pypdfium2.PdfDocument]:
+        """The document, under the lock: the open one, or one opened for this call."""
         with _PDFIUM:
             # A forked process shares the file's position with its parent: it opens the file for itself.
             if self._open is not None and self._open[0] == os.getpid():
-                return self._draw(self._fresh(self._open[1]), number, longest_px)
+                yield self._fresh(self._open[1]) if drawing else self._open[1]
+                return
             document = self._document()
             try:
-                return self._draw(document, number, longest_px)
+                yield document
             finally:
                 document.close()
+
+    @contextmanager
+    def _named(self, number: int, doing: str) -> Iterator[None]:
+        """Whatever PDFium raises becomes an InputError that names the page."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(f"{self.path}, page {number}: cannot {doing} the page ({one_line(error)})") from error
 
     def _fresh(self, document: pypdfium2.PdfDocument) -> pypdfium2.PdfDocument:
         """The open document, opened anew from time to time so that memory stays flat over thousands of pages."""
@@ -98,19 +129,20 @@ class PdfFile:
         return f"{self.path}: the PDF is encrypted and the password given with --password does not open it"
 
     def _draw(self, document: pypdfium2.PdfDocument, number: int, longest_px: int | None) -> Image.Image:
-        where = f"{self.path}, page {number}"
-        try:
+        with self._named(number, "draw"):
             page = document[number - 1]
-            longest_points = max(page.get_size())
-            if not 0 < longest_points < math.inf:
-                raise InputError(f"{where}: the page has no size")
+            longest_points = _longest(*page.get_size())
             wanted = longest_points * DPI / 72 if longest_px is None else longest_px
             drawn: Image.Image = page.render(scale=min(wanted, MAX_SIDE_PX) / longest_points).to_pil()
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(f"{where}: cannot draw the page ({one_line(error)})") from error
         return drawn.convert("RGB")
+
+
+def _longest(width: float, height: float) -> float:
+    """Longest side in points; raises ValueError where the page has none."""
+    longest = max(width, height)
+    if not 0 < longest < math.inf:
+        raise ValueError("it has no size")
+    return longest
 
 
 @dataclass(frozen=True)
@@ -122,3 +154,11 @@ class PdfPage:
 
     def __call__(self, longest_px: int | None) -> Image.Image:
         return self.file.render(self.number, longest_px=longest_px)
+
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels at 150 dpi."""
+        return self.file.size(self.number)
+
+    def words(self) -> list[Word]:
+        """The text that the page carries; none for a scan."""
+        return self.file.words(self.number)

@@ -33,7 +33,10 @@ class Score:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Pages whose confidence lies in (low, high]: how many, how sure on average, how often right, all 0..1."""
+    """Pages whose confidence lies in (low, high]: how many, how sure on average, how often right, all 0..1.
+
+    In a report about layouts they are detections, and one that takes a true box at IoU .50 is right.
+    """
 
     low: float
     high: float
@@ -60,7 +63,7 @@ class Report:
     confusion      [C][C] counts: rows are true classes, columns predicted ones, both in the order of `labels`; empty
                    where a page has no one class.
     reliability    the bins that hold pages, from the least to the most confident.
-    risk_coverage  the curve from full coverage down, thinned.
+    risk_coverage  the curve from full coverage down, thinned; empty where a page has no one class.
     primary        name of the score that ranks runs.
     cost           parameters, macs, latency_ms ... where measured.
     source         what was scored: names, hashes, settings.

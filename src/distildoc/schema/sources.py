@@ -60,6 +60,17 @@ def image_page(path: str | Path, *, id: str, label: str | None = None) -> Page:
     return Page(id=id, source=str(path), number=1, load=ImageFile(Path(path)), label=label)
 
 
+def page_size(page: Page) -> tuple[int, int]:
+    """(width, height) in pixels that the boxes of a page are counted in: its `size` where it has one, else that of the
+    image as stored, and 150 dpi for a page of a PDF. Reads headers where it can; raises InputError as reading does.
+    """
+    if page.size is not None:
+        return page.size
+    if isinstance(page.load, ImageFile | PdfPage):
+        return page.load.size()
+    return page.image().size
+
+
 def pages_from(
     paths: Paths, *, recursive: bool = True, pages: PageRange | None = None, password: str | None = None
 ) -> Iterator[Page | FailedPage]:

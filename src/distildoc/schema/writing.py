@@ -50,9 +50,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_files(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose files move into `folder` when the block ends without an error; other files stay.
+    """A temporary folder whose content moves into `folder` when the block ends without an error; other files stay.
 
-    After an error `folder` is as it was, and is not there if it was not.
+    A folder inside it replaces one of the same name as a whole. After an error `folder` is as it was, and is not there
+    if it was not.
     """
     folder = Path(folder)
     with _full_disk_named(folder):
@@ -62,7 +63,10 @@ def new_files(folder: Path) -> Iterator[Path]:
         try:
             yield temporary
             for file in sorted(temporary.iterdir()):
-                file.replace(folder / file.name)
+                if file.is_dir():
+                    _swap(file, folder / file.name)
+                else:
+                    file.replace(folder / file.name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             if fresh and not any(folder.iterdir()):

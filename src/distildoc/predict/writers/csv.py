@@ -9,7 +9,7 @@ from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Classification
 
-SUFFIX = ".csv"
+TARGET = "predictions.csv"
 COLUMNS = ("id", "source", "page", "label", "confidence", "error")
 
 

@@ -1,7 +1,7 @@
 """JSON: one object with the bundle, a list of pages and a list of failed pages, written page by page."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +10,7 @@ from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Classification
 
-SUFFIX = ".json"
+TARGET = "predictions.json"
 FORMAT = 1
 
 
@@ -23,18 +23,25 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | F
 
     Bytes of a file name that are no UTF-8 are escaped as JSON escapes them, and `os.fsencode` gives them back.
     """
-    head = {"id": bundle.id, "task": bundle.task, "labels": list(bundle.labels)}
+    with records(path, {"id": bundle.id, "task": bundle.task, "labels": list(bundle.labels)}) as write:
+        yield lambda page: write(page if isinstance(page, FailedPage) else _record(page))
+
+
+@contextmanager
+def records(path: Path, bundle: Mapping[str, object]) -> Iterator[Callable[[Mapping[str, object] | FailedPage], None]]:
+    """Give the function that writes the record of one page, between what is said of the bundle and the failed pages."""
     failed: list[FailedPage] = []
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f'{{"format": {FORMAT}, "distildoc": "{version("distildoc")}", "bundle": {_text(head)},\n"pages": [')
+        head = f'{{"format": {FORMAT}, "distildoc": "{version("distildoc")}", "bundle": {_text(bundle)}'
+        file.write(f'{head},\n"pages": [')
         between = "\n"
 
-        def write(page: Classification | FailedPage) -> None:
+        def write(page: Mapping[str, object] | FailedPage) -> None:
             nonlocal between
             if isinstance(page, FailedPage):
                 failed.append(page)
                 return
-            file.write(between + _text(_record(page)))
+            file.write(between + _text(page))
             between = ",\n"
 
         yield write

@@ -1,0 +1,31 @@
+"""Any bundle, by its task."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from distildoc.predict.layout import OnnxLayout
+from distildoc.predict.onnx_runtime import OnnxClassifier
+from distildoc.schema.bundle import read_bundle
+from distildoc.schema.errors import InputError
+
+CLASSIFIER_BATCH = 8
+
+
+def open_bundle(
+    folder: str | Path,
+    *,
+    batch: int | None = None,
+    threads: int | None = None,
+    thresholds: Mapping[str, float] | None = None,
+) -> OnnxClassifier | OnnxLayout:
+    """The predictor of a bundle; InputError where the folder is none, or a classifier is given thresholds.
+
+    batch       pages a run of the network; None: 8 for a classifier, 1 for layouts.
+    threads     CPU threads; None: one a core.
+    thresholds  layouts: least score of a region, by class; other classes keep those of the bundle.
+    """
+    if read_bundle(folder).task == "detection":
+        return OnnxLayout(folder, batch=1 if batch is None else batch, threads=threads, thresholds=thresholds)
+    if thresholds:
+        raise InputError(f"{folder}: thresholds are for layouts; this bundle predicts the classes of pages")
+    return OnnxClassifier(folder, batch=CLASSIFIER_BATCH if batch is None else batch, threads=threads)
