@@ -15,7 +15,7 @@ from distildoc.core.method import Losses, Method, Relabels, Term
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.losses.precision import full
-from distildoc.methods import METHODS, method_module
+from distildoc.methods import METHODS, method_module, tasks_of
 from distildoc.models.load import load_model, save_model
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms, teacher_taps
@@ -23,7 +23,7 @@ from distildoc.teach.distiller import NOBODY, Distiller, adapted
 from distildoc.teach.live import Live
 
 CLOCK = Clock(0, 10, 0.0)
-LAYOUT_METHODS = [name for name in METHODS if "detection" in getattr(method_module(name), "TASKS", ())]
+LAYOUT_METHODS = [name for name in METHODS if "detection" in tasks_of(method_module(name))]
 OTHER_PAIRS = [("rt-detr", "d-fine"), ("d-fine-2", "d-fine"), ("d-fine", "r-cnn"), ("r-cnn", "r-cnn")]
 REFUSED = {  # pairs that a method says it is not for, and the words it says it with
     ("simkd_layout", "d-fine-2", "d-fine"): "take models with the same strides",

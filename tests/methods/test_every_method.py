@@ -16,7 +16,7 @@ from distildoc.core.clock import Clock, constant
 from distildoc.core.method import Losses, Method, Term
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
-from distildoc.methods import METHODS, method_module
+from distildoc.methods import METHODS, method_module, tasks_of
 from distildoc.models.load import load_model, save_model
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import NOBODY, Distiller, adapted
@@ -28,14 +28,7 @@ NOT_ZERO_AT_AGREEMENT = {
     "supervised": "its target is the label, not the teacher",
     "nkd": "cross-entropies, not divergences: at agreement the teacher's entropy is left",
 }
-TASK = "classification"
-
-
-def for_task(name: str, task: str) -> bool:
-    return task in getattr(method_module(name), "TASKS", (TASK,))
-
-
-CLASSIFIERS_METHODS = [name for name in METHODS if for_task(name, TASK)]
+CLASSIFIERS_METHODS = [name for name in METHODS if "classification" in tasks_of(method_module(name))]
 every_method = pytest.mark.parametrize("name", CLASSIFIERS_METHODS)
 every_pair = pytest.mark.parametrize("networks", NETWORKS, ids=["-".join(pair) for pair in NETWORKS])
 PairOf = Callable[..., Pair]
@@ -217,7 +210,7 @@ def test_settings_have_types_defaults_and_a_page_of_documentation(name: str) -> 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_tested_here_or_with_detectors(name: str) -> None:
-    assert for_task(name, TASK) or for_task(name, "detection")
+    assert set(tasks_of(method_module(name))) & {"classification", "detection"}
 
 
 def test_the_table_lists_every_module_and_every_module_has_its_own_test() -> None:

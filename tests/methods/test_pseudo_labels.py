@@ -173,3 +173,9 @@ def test_a_class_without_a_threshold_gives_no_pseudo_labels() -> None:
 def test_what_cannot_be_built_is_an_error_with_a_way_out(of, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(of())
+
+
+def test_a_chosen_threshold_below_the_least_is_raised_to_it() -> None:
+    chosen = pair({"text": 0.02, "table": 0.6, "title": 0.6})
+    assert build(chosen).thresholds == (0.3, 0.6, 0.6)
+    assert build(chosen, least=0.0).thresholds == (0.02, 0.6, 0.6)

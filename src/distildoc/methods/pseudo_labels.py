@@ -11,7 +11,8 @@ the targets of the student. For pages: PP-DocLayout (Sun et al. 2025, arXiv:2503
 regions of its L model with a threshold a class. We differ from STAC in that teacher and student see the same augmented
 page, and in these:
 
-  - a class without a threshold gives no pseudo-labels;
+  - a class without a threshold gives no pseudo-labels, and a threshold chosen below `least` is raised to it: the best F1
+    of a class that a teacher hardly knows lies where most of its regions are wrong;
   - of regions that overlap by more than `overlap` IoU only the most certain is kept, whatever the classes: detectors of
     the DETR family name one box twice rather than shift it;
   - a page on which nothing is certain stays UNKNOWN: it is rather hard than blank, so nothing is learnt from it.
@@ -95,12 +96,13 @@ def build(
     pair: Pair,
     *,
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    least: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     most: PositiveInt = 100,
     smallest: Annotated[float, Field(ge=0, lt=1)] = 0.004,
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.7,
 ) -> Method:
-    """threshold: least score of a region, null for those chosen on validation pages; most: regions on a page; smallest:
-    width and height in shares of the page; overlap: IoU of duplicates.
+    """threshold: least score of a region, null for those chosen on validation pages, of which none goes below `least`;
+    most: regions on a page; smallest: width and height in shares of the page; overlap: IoU of duplicates.
     """
     labels = pair.student.labels
     if pair.task.name != "detection":
@@ -116,7 +118,8 @@ def build(
         raise ConfigError(
             f"pseudo_labels: no class '{strange[0]}' to set a threshold for; {closest(strange[0], labels)}"
         )
-    return PseudoLabels(tuple(pair.thresholds.get(name, 2.0) for name in labels), most, smallest, overlap)
+    chosen = tuple(max(least, pair.thresholds.get(name, 2.0)) for name in labels)
+    return PseudoLabels(chosen, most, smallest, overlap)
 
 
 def _with(regions: Mapping[int, Found], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:

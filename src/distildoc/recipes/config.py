@@ -65,6 +65,7 @@ class TeacherConfig(Strict):
     runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble
     cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
     cache_dtype: Literal["float32", "float16"] = "float32"
+    cache_limit_kib: PositiveInt = 256  # most that a page and view may take in it; maps of detectors take more
     taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
     labels: LabelsConfig = LabelsConfig()  # the teacher's classes in the student's names
 

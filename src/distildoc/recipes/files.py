@@ -45,8 +45,11 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def config_hash(config: RunConfig) -> str:
-    """16 hex digits of everything that determines a run; two runs with the same hash are the same run."""
-    content = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    """16 hex digits of everything that determines a run; two runs with the same hash are the same run.
+
+    Keys at their defaults are left out, so that a key that a later version adds does not make every run another one.
+    """
+    content = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -95,7 +95,12 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     loader = loader_of(config, splits)
     with screen.bar("teacher") as advance:
         store = write_cache(
-            config.teacher.cache, teacher, loader=loader, dtype=config.teacher.cache_dtype, progress=advance
+            config.teacher.cache,
+            teacher,
+            loader=loader,
+            dtype=config.teacher.cache_dtype,
+            limit_kib=config.teacher.cache_limit_kib,
+            progress=advance,
         )
     return f"{store.folder}: {store.header.rows} rows of {', '.join(slot.name for slot in store.header.slots)}"
 

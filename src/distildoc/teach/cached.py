@@ -202,7 +202,7 @@ def _limited(header: Header, limit_kib: int) -> Header:
         raise InputError(
             f"cache: a page takes {size / 1024:.0f} KiB, most of it '{largest.name}' {largest.shape}, and all "
             f"{header.rows} rows {size * header.rows / 2**30:.2f} GiB; the limit is {limit_kib} KiB a page: use "
-            "float16, a live teacher, another tap, or a higher limit"
+            "float16, a live teacher, another tap, or a higher `teacher.cache_limit_kib`"
         )
     return header
 

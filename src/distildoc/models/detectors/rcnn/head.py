@@ -106,21 +106,22 @@ class RcnnHead(nn.Module):
         self, maps: Sequence[Tensor], boxes: Tensor, valid: Tensor, *, size: tuple[int, int]
     ) -> dict[str, Tensor]:
         """Classes and boxes of all proposals [B, P, 4], suppressed within a class, the surest first."""
-        pages, count = boxes.shape[:2]
-        page = torch.arange(pages, device=boxes.device)[:, None].expand(-1, count).flatten()
+        count = int(boxes.shape[1])
+        ones = valid[:, :1].long() * 0 + 1  # from values, since an exporter may take the number of pages for fixed
+        page = (ones.cumsum(0) - 1).expand(-1, count).flatten()
         logits, by = self.box(self._read(maps, Rois(boxes.flatten(0, 1), page), BOX_BINS))
         classes = self.spec.classes
-        scores = (_scores(logits).reshape(pages, count, -1) * valid[..., None]).flatten(1)
-        best, index = scores.topk(min(self.spec.candidates, int(count) * classes), 1)
+        scores = (_scores(logits).reshape(-1, count, self.spec.classes) * valid[..., None]).flatten(1)
+        best, index = scores.topk(min(self.spec.candidates, count * classes), 1)
         kind = index % classes
         start = _rows(boxes, torch.div(index, classes, rounding_mode="floor"))
-        at = clipped(moved(start, _rows(by.reshape(-1, int(count) * classes, 4), index), ROI_WEIGHTS), size)
+        at = clipped(moved(start, _rows(by.reshape(-1, count * classes, 4), index), ROI_WEIGHTS), size)
         keep = greedy_keep(at, valid=best > self.spec.score, threshold=self.spec.overlap, groups=kind)
-        score, order = torch.where(keep, best, torch.zeros_like(best)).topk(min(self.spec.detections, best.shape[1]), 1)
+        score, order = torch.where(keep, best, 0.0).topk(min(self.spec.detections, best.shape[1]), 1)
         there = (score > 0)[..., None]
         own = kind.gather(1, order)[..., None] == torch.arange(classes, device=kind.device)
         return {
-            "logits": torch.where(own & there, _logit(score)[..., None], torch.full_like(score, NOWHERE)[..., None]),
+            "logits": torch.where(own & there, _logit(score)[..., None], NOWHERE),
             "boxes": torch.where(there, in_shares(_rows(at, order), size), torch.tensor(EMPTY, device=at.device)),
         }
 

@@ -52,10 +52,14 @@ class ProposalNetwork(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Anchored:
         hidden = [functional.relu(self.convolution(one)) for one in maps]
+        places = anchors(maps, smallest=self.smallest)
         return Anchored(
             [full(self.objectness(one)).permute(0, 2, 3, 1).flatten(1) for one in hidden],
-            [full(self.offsets(one)).permute(0, 2, 3, 1).reshape(one.shape[0], -1, 4) for one in hidden],
-            anchors(maps, smallest=self.smallest),
+            [
+                full(self.offsets(one)).permute(0, 2, 3, 1).reshape(-1, len(at), 4)
+                for one, at in zip(hidden, places, strict=True)
+            ],
+            places,
         )
 
 
@@ -84,7 +88,7 @@ def _of_map(
     boxes = clipped(moved(places[index], chosen, ANCHOR_WEIGHTS), size)
     valid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
     keep = greedy_keep(boxes, valid=valid, threshold=OVERLAP)
-    return boxes, torch.where(keep, best, torch.full_like(best, GONE))
+    return boxes, torch.where(keep, best, GONE)
 
 
 def proposal_terms(found: Anchored, truth: Sequence[Tensor], rows: Tensor) -> dict[str, Term]:

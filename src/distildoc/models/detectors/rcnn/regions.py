@@ -42,7 +42,7 @@ class BoxBranch(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         hidden = functional.relu(self.first(features.flatten(1)))
         hidden = functional.relu(self.second(hidden))
-        return full(self.classes(hidden)), full(self.offsets(hidden)).unflatten(1, (-1, 4))
+        return full(self.classes(hidden)), full(self.offsets(hidden)).reshape(-1, self.offsets.out_features // 4, 4)
 
 
 class MaskBranch(nn.Module):
@@ -58,7 +58,7 @@ class MaskBranch(nn.Module):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(cast(Tensor, layer.bias))
         nn.init.normal_(self.masks.weight, std=0.001)
-        nn.init.zeros_(self.masks.bias)
+        nn.init.zeros_(cast(Tensor, self.masks.bias))
 
     def forward(self, features: Tensor) -> Tensor:
         for convolution in self.convolutions:

@@ -68,7 +68,7 @@ def roi_align(maps: Sequence[Tensor], rois: Rois, *, level: Tensor, out: int, sa
 def _axis(first: Tensor, last: Tensor, cells: Tensor, *, out: int, samples: int) -> tuple[Tensor, Tensor]:
     """Cells read along one axis and their weights, [N, out, 2 x samples] each."""
     bin_size = (last - first) / out
-    count = torch.full_like(bin_size, samples) if samples > 0 else bin_size.ceil().clamp(1, MOST_SAMPLES)
+    count = bin_size.new_tensor([samples]) if samples > 0 else bin_size.ceil().clamp(1, MOST_SAMPLES)
     most = samples if samples > 0 else int(count.max()) if len(count) else 1
     step = torch.arange(most, device=first.device)
     within = (step + 0.5) / count[:, None]

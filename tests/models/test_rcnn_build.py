@@ -1,0 +1,161 @@
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BeitConfig, ResNetConfig, ViTConfig
+
+import distildoc.models.detectors.rcnn as package
+from distildoc.core.model import Detector, parameter_count
+from distildoc.core.taps import Taps, shapes
+from distildoc.models.detectors.build import build_detector, settings_of
+from distildoc.models.detectors.rcnn.presets import RCNNS
+from distildoc.models.hub import network_class
+from distildoc.models.load import fingerprint, load_model, save_model
+from distildoc.schema.errors import ConfigError
+
+LABELS = ("text", "title", "table")
+DOCLAYNET = tuple(f"class {number}" for number in range(11))
+
+
+BLOCKS = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 64, "patch_size": 16}
+
+
+def micro(**settings):
+    return build_detector("mask-rcnn-micro", labels=LABELS, size=(96, 96), **settings)
+
+
+def pages(size, count=2):
+    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+TARGETS = {
+    "boxes": torch.tensor([[[0.5, 0.5, 0.4, 0.3]], [[0.3, 0.6, 0.2, 0.2]]]),
+    "classes": torch.tensor([[1], [2]]),
+    "origin": torch.tensor([1, 1]),
+}
+
+
+def test_a_saved_detector_answers_the_same(tmp_path):
+    model = micro(norm="still", masks=False).eval()
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert isinstance(again, Detector) and fingerprint(again) == fingerprint(model)
+    with torch.no_grad():
+        one, two = model(pages((96, 128))), again(pages((96, 128)))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not any(
+        norm.training for norm in again.train().body.network.modules() if isinstance(norm, torch.nn.BatchNorm2d)
+    )
+
+
+def test_a_seed_gives_the_same_weights():
+    assert fingerprint(micro(seed=1)) == fingerprint(micro(seed=1)) != fingerprint(micro(seed=2))
+
+
+def test_levels_and_stages_can_be_tapped():
+    found = shapes(micro(), ["level:0", "level:4", "map", "stage:0", "late"], (96, 64))
+    assert [tuple(found[name]) for name in ("level:0", "level:4", "map")] == [(64, 24, 16), (64, 2, 1), (64, 2, 1)]
+    assert tuple(found["stage:0"]) == (16, 24, 16) and tuple(found["late"]) == (96, 3, 2)
+
+
+def test_taps_and_losses_come_from_one_forward():
+    model = micro().train()
+    with Taps(model, ["level:1"]) as taps:
+        view = taps(pages((96, 96)), TARGETS)
+    assert view.features["level:1"].requires_grad and "loss/box" in view.outputs
+
+
+@pytest.mark.parametrize("size", [(64, 64), (97, 150), (160, 33)])
+def test_boxes_stay_on_pages_of_any_size(size):
+    with torch.no_grad():
+        outputs = micro(score=0.0).eval()(pages(size))
+    corners = [outputs["boxes"][..., :2] + sign * outputs["boxes"][..., 2:] / 2 for sign in (-1, 1)]
+    assert corners[0].min() >= -1e-6 and corners[1].max() <= 1 + 1e-6
+    assert outputs["logits"].shape == (2, 100, 3)
+
+
+def test_grey_networks_read_luma():
+    model = micro(channels=1).eval()
+    assert model.normalise.mean == (0.5,)
+    with torch.no_grad():
+        assert model(pages((64, 64)))["logits"].shape == (2, 100, 3)
+
+
+FAMILIES = {
+    "resnet": ResNetConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], embedding_size=8, layer_type="basic"),
+    "vit": ViTConfig(num_hidden_layers=4, **BLOCKS),
+    "beit": BeitConfig(num_hidden_layers=4, use_absolute_position_embeddings=True, **BLOCKS),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_published_weights_of_a_folder_fill_the_backbone(family, tmp_path):
+    torch.manual_seed(7)
+    classifier = network_class(FAMILIES[family])(FAMILIES[family])
+    classifier.save_pretrained(tmp_path)
+    model = micro(backbone=str(tmp_path), pretrained=True)
+    weights = classifier.state_dict()
+    kept = {name: value for name, value in model.body.network.state_dict().items() if value.is_floating_point()}
+    assert len(kept) > 20
+    assert all(torch.equal(value, weights[f"{family}.{name}"]) for name, value in kept.items())
+    grey = micro(backbone=str(tmp_path), pretrained=True, channels=1).eval()
+    save_model(grey, tmp_path / "saved")
+    with torch.no_grad():
+        assert load_model(tmp_path / "saved")(pages((64, 96)))["boxes"].isfinite().all()
+
+
+def test_a_backbone_without_weights_is_named():
+    with pytest.raises(ConfigError, match="backbone 'resnet-micro' has no published weights"):
+        micro(pretrained=True)
+
+
+def test_a_misspelt_setting_shows_the_closest():
+    with pytest.raises(ConfigError, match="unknown setting 'mask'; closest: masks"):
+        micro(mask=False)
+    assert settings_of("mask-rcnn-r50") is RCNNS["mask-rcnn-r50"].config
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [("mask-rcnn-r101", 63), ("mask-rcnn-r50", 44), ("mask-rcnn-vit-b", 114), ("mask-rcnn-vit-t", 26)],
+)
+def test_sizes_are_the_papers(name, millions):
+    """DistilDoc, arXiv:2406.08226, table of layout detectors (11 classes of DocLayNet)."""
+    with torch.device("meta"):
+        model = build_detector(name, labels=DOCLAYNET, size=(384, 384))
+    assert abs(parameter_count(model) / 1e6 - millions) < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RCNNS)
+def test_every_preset_takes_a_training_step(name):
+    model = build_detector(name, labels=LABELS, size=(64, 64), proposals=50, rois=16).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-4)
+    outputs = model(pages((64, 96)), TARGETS)
+    loss = sum(value for key, value in outputs.items() if key.startswith("loss/"))
+    loss.backward()
+    assert all(weight.grad is not None for weight in model.parameters())
+    optimiser.step()
+    with torch.no_grad():
+        assert model.eval()(pages((64, 96)))["boxes"].isfinite().all()
+
+
+def test_nothing_here_imports_torchvision():
+    files = sorted(Path(package.__file__).parent.glob("*.py"))
+    assert len(files) > 10
+    names = [
+        name
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    ]
+    assert not [name for name in names if name.split(".")[0] == "torchvision"]
+    assert "torchvision" not in sys.modules
