@@ -36,9 +36,7 @@ REGIONS = [
     ("Page-footer", (0.4, 0.9, 0.6, 0.97), 0.85),
     ("Picture", (0.05, 0.65, 0.95, 0.85), 0.1),  # below docling's threshold
 ]
-NAMES = (
-    "import json; from docling_core.types.doc import DocItemLabel as L; print(json.dumps([m.name for m in L]))"
-)
+NAMES = "import json; from docling_core.types.doc import DocItemLabel as L; print(json.dumps([m.name for m in L]))"
 
 
 @pytest.fixture(scope="session")

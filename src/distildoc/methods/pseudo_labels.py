@@ -11,8 +11,8 @@ the targets of the student. For pages: PP-DocLayout (Sun et al. 2025, arXiv:2503
 regions of its L model with a threshold a class. We differ from STAC in that teacher and student see the same augmented
 page, and in these:
 
-  - a class without a threshold gives no pseudo-labels, and a threshold chosen below `least` is raised to it: the best F1
-    of a class that a teacher hardly knows lies where most of its regions are wrong;
+  - a class without a threshold gives no pseudo-labels, and one chosen below `least` is raised to it: the best F1 of a
+    class that a teacher hardly knows lies where most of its regions are wrong;
   - of regions that overlap by more than `overlap` IoU only the most certain is kept, whatever the classes: detectors of
     the DETR family name one box twice rather than shift it;
   - a page on which nothing is certain stays UNKNOWN: it is rather hard than blank, so nothing is learnt from it.
