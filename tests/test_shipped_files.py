@@ -6,28 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from distildoc.methods import method_module
-from distildoc.models.build import settings_of
+from distildoc.methods import method_module, tasks_of
+from distildoc.models.build import settings_of as classifier_settings
+from distildoc.models.detectors.build import settings_of as detector_settings
 from distildoc.recipes.files import read_run_file
 from distildoc.recipes.settings import checked_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-NO_RUNS = {"base.yaml", "rvl5.yaml", "student.yaml"}  # shared by others
+NO_RUNS = {"base", "rvl5", "student", "corpus", "poleval", "doclaynet", "resnet", "vit"}  # shared by others
+MODELS_OF = {"classification": classifier_settings, "detection": detector_settings}
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 
 
 def test_run_files_were_found() -> None:
-    assert len(CONFIGS) >= 20 and len(RESULTS) >= 4
+    assert len(CONFIGS) >= 45 and len(RESULTS) >= 4
 
 
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path.name not in NO_RUNS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem not in NO_RUNS], ids=lambda path: path.stem)
 def test_run_file_names_only_what_exists(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILDOC_DATA", "/pages")
     config = read_run_file(path)
-    checked_settings(settings_of(config.model.name), config.model.settings, str(path))
+    checked_settings(MODELS_OF[config.task](config.model.name), config.model.settings, str(path))
     for term in config.terms:
-        checked_settings(method_module(term.method).build, term.settings, str(path))
+        module = method_module(term.method)
+        assert config.task in tasks_of(module)
+        checked_settings(module.build, term.settings, str(path))
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)

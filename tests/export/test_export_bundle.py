@@ -92,7 +92,7 @@ def test_writing_again_replaces_the_bundle(quick, student, preprocess, report, t
 
 
 def test_a_full_disk_keeps_the_old_bundle(quick, student, preprocess, tmp_path, monkeypatch):
-    def full(bundle, report):
+    def full(bundle, report, *, obstacle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = write_bundle(tmp_path / "bundle", student, preprocess=preprocess)

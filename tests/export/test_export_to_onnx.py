@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from distildoc.export import graphs
 from distildoc.export import to_onnx as exporter
 from distildoc.export.to_onnx import to_onnx
 from distildoc.models.bodies import map_body
@@ -72,8 +73,8 @@ def test_the_graph_names_its_shape_and_no_path_of_this_machine(exported):
 
 
 def test_exporting_leaves_the_student_as_it_was(student, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporter, "_write", lambda network, example, path: path.write_bytes(b""))
-    monkeypatch.setattr(exporter, "_strip", lambda path: None)
+    monkeypatch.setattr(exporter, "write_graph", lambda network, examples, path, ports: path.write_bytes(b""))
+    monkeypatch.setattr(exporter, "strip", lambda path: None)
     monkeypatch.setattr(exporter, "_check", lambda path, size, classes: 18)
     training = copy.deepcopy(student).train()
     to_onnx(training, tmp_path / "model.onnx", size=(48, 32))
@@ -81,10 +82,10 @@ def test_exporting_leaves_the_student_as_it_was(student, tmp_path, monkeypatch):
 
 
 def test_tracing_takes_over_where_the_graph_exporter_fails(student, tmp_path, monkeypatch, caplog):
-    def fails(network, example, path):
+    def fails(network, examples, path, ports):
         raise RuntimeError("\x1b[96mno function\x1b[0m for aten._is_all_true. More.")
 
-    monkeypatch.setattr(exporter, "_export_graph", fails)
+    monkeypatch.setattr(graphs, "_export_graph", fails)
     with caplog.at_level(logging.INFO, logger="distildoc"):
         graph = to_onnx(student, tmp_path / "model.onnx", size=(48, 32))
     assert caplog.messages == [
@@ -97,23 +98,23 @@ def test_tracing_takes_over_where_the_graph_exporter_fails(student, tmp_path, mo
 
 
 def test_a_student_that_neither_exporter_can_write_is_one_line(student, tmp_path, monkeypatch):
-    def fails(network, example, path):
+    def fails(network, examples, path, ports):
         path.write_bytes(b"half")
         raise RuntimeError("an operator\nis unknown")
 
-    monkeypatch.setattr(exporter, "_export_graph", fails)
-    monkeypatch.setattr(exporter, "_export_trace", fails)
+    monkeypatch.setattr(graphs, "_export_graph", fails)
+    monkeypatch.setattr(graphs, "_export_trace", fails)
     with pytest.raises(InputError, match="cannot be exported to ONNX: an operator is unknown; and by tracing"):
         to_onnx(student, tmp_path / "model.onnx", size=(48, 32))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_no_reason_to_trace(student, tmp_path, monkeypatch):
-    def full(network, example, path):
+    def full(network, examples, path, ports):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(exporter, "_export_graph", full)
-    monkeypatch.setattr(exporter, "_export_trace", lambda *given: pytest.fail("traced"))
+    monkeypatch.setattr(graphs, "_export_graph", full)
+    monkeypatch.setattr(graphs, "_export_trace", lambda *given: pytest.fail("traced"))
     with pytest.raises(InputError, match=r"model\.onnx: the disk is full"):
         to_onnx(student, tmp_path / "model.onnx", size=(48, 32))
 
@@ -124,6 +125,6 @@ def test_a_temperature_of_zero_is_refused(student, tmp_path):
 
 
 def test_exporting_prints_nothing(student, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(exporter, "_export_graph", exporter._export_trace)
+    monkeypatch.setattr(graphs, "_export_graph", graphs._export_trace)
     to_onnx(student, tmp_path / "model.onnx", size=(48, 32))
     assert capfd.readouterr() == ("", "")

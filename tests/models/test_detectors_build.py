@@ -55,6 +55,19 @@ def test_known_classes_keep_their_rows_under_any_spelling_and_order(published):
     assert not new.denoising_class_embed.weight[3].any()
 
 
+def test_classes_belong_to_their_numbers_in_whatever_order_the_config_names_them(published, tmp_path):
+    folder, network = published
+    for path in folder.iterdir():
+        if path.name != "config.json":
+            (tmp_path / path.name).symlink_to(path)
+    content = json.loads((folder / "config.json").read_text())
+    content["id2label"] = dict(reversed(content["id2label"].items()))
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    model = build_detector(str(tmp_path), labels=KNOWN, size=SIZE, pretrained=True).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(model(PAGES)["logits"], network(PAGES).logits)
+
+
 def test_a_detector_with_other_classes_can_be_trained(published):
     folder, _ = published
     model = build_detector(str(folder), labels=("stamp", "text"), size=SIZE, pretrained=True).train()

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from distildoc.models.classes import fitted_linear
+from distildoc.models.classes import fitted_linear, names_by_row
 
 
 def test_rows_follow_the_names():
@@ -27,3 +27,8 @@ def test_one_unknown_class_makes_the_whole_layer_new():
 def test_a_layer_without_bias_stays_without():
     new = fitted_linear(nn.Linear(4, 2, bias=False), ["a", "b"], ["b", "a"], where="net")
     assert new.bias is None
+
+
+def test_names_stand_in_the_order_of_their_numbers_and_a_missing_number_has_none():
+    assert names_by_row({10: "k", 2: "c", 0: "a"}) == ["a", "", "c"]
+    assert names_by_row({}) == []

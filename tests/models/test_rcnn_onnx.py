@@ -19,10 +19,10 @@ class Named(nn.Module):
         return outputs["logits"], outputs["boxes"]
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=["resnet-micro", "vit-micro"])
+def model(request):
     """With weights that give regions of many scores and places."""
-    model = build_detector("mask-rcnn-micro", labels=("a", "b", "c"), size=(64, 64)).eval()
+    model = build_detector("mask-rcnn-micro", labels=("a", "b", "c"), size=(64, 64), backbone=request.param).eval()
     generator = torch.Generator().manual_seed(0)
     spread = {model.head.rpn.objectness: 0.5, model.head.rpn.offsets: 0.05, model.head.box.classes: 0.3}
     for layer, std in (spread | {model.head.box.offsets: 0.1}).items():

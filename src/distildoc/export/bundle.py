@@ -35,23 +35,18 @@ def write_bundle(
 ) -> Bundle:
     """Export a student with everything that running it elsewhere takes, and read it back once.
 
-    temperature  of a classifier's logits.
-    thresholds   of a detector: least score of a region that is shown, by class; 0.5 for a class that is not named.
-    nms_iou      of a detector: see Bundle.
-    source       where it comes from, by name, e.g. run and config hash; the student's fingerprint is added.
-    report       its evaluation, for the model card and `report.json`.
+    temperature, thresholds, nms_iou: see Bundle; the first is for classifiers, the others for detectors.
+    source  where it comes from, by name, e.g. run and config hash; the student's fingerprint is added.
+    report  its evaluation, for the model card and `report.json`.
 
-    A detector that docling can use is a docling layout model as well. Raises InputError where the student cannot be
-    exported or the disk is full; `folder` then keeps what it had.
+    Raises InputError where the student cannot be exported or the disk is full; `folder` then keeps what it had.
     """
-    detects = isinstance(model, Detector)
-    shown = {label: (thresholds or {}).get(label, DEFAULT_THRESHOLD) for label in model.labels}
     with new_folder(Path(folder)) as part:
         graph = _write_graph(model, part, preprocess, temperature)
         if report is not None:
             (part / REPORT).write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
         bundle = Bundle(
-            task="detection" if detects else "classification",
+            task=_task(model),
             labels=model.labels,
             preprocess=preprocess,
             temperature=temperature,
@@ -61,13 +56,24 @@ def write_bundle(
             versions={name: version(name) for name in SOFTWARE},
             cost={**(report.cost if report else {}), "parameters": parameter_count(model)},
             scores={name: score.value for name, score in report.scores.items()} if report else {},
-            thresholds=shown if detects else {},
-            nms_iou=nms_iou if detects else None,
+            thresholds=_thresholds(model, thresholds),
+            nms_iou=nms_iou,
         )
         (part / DESCRIPTION).write_text(json.dumps(bundle.to_json(), indent=1), encoding="utf-8")
         (part / CARD).write_text(model_card(bundle, report, obstacle=_obstacle(model, preprocess)), encoding="utf-8")
         read_bundle(part)
     return bundle
+
+
+def _task(model: Model) -> str:
+    return "detection" if isinstance(model, Detector) else "classification"
+
+
+def _thresholds(model: Model, wanted: Mapping[str, float] | None) -> dict[str, float]:
+    """Of every class of a detector."""
+    if not isinstance(model, Detector):
+        return {}
+    return {**dict.fromkeys(model.labels, DEFAULT_THRESHOLD), **(wanted or {})}
 
 
 def _write_graph(model: Model, folder: Path, preprocess: Preprocess, temperature: float) -> Graph:

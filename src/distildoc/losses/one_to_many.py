@@ -1,8 +1,8 @@
 """One-to-many supervision of the places of a pyramid: every box teaches several places, not the one query that it is
 matched with, so that a detector of the DETR family learns from few pages what it otherwise needs millions of boxes for.
 
+    t   = s^(1/2) * u^3                                 s the score a place gives a box's class, u its IoU with the box
     y   = t / max_places t * max_places u               target score of a box's K best places inside it, else 0
-    y   = t / max_places t * max_places u               target score of the K best places inside the box, else 0
     cls = sum BCE(s, y) * (y where y > 0, else 3/4 s^2) / sum y
     box = sum y * (2 * (1 - GIoU) + 5 * L1)             / sum y
 

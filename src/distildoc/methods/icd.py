@@ -88,7 +88,7 @@ class ICD(nn.Module):
         mine = _in_line([layer(s) for layer, (_, s) in zip(self.values, maps, strict=True)])
         mine = in_heads(mine, HEADS)
         mine, wanted = (functional.layer_norm(full(v), v.shape[-1:]) for v in (mine, values.detach()))
-        asked = (attention.detach() * instances.real[:, None, :, None]).sum(2)
+        asked = torch.einsum("bhns,bn->bhs", attention.detach(), instances.real.to(attention.dtype))
         distil = attended_values(wanted, mine, asked)
         return {"distil": mean_where(distil, instances.real.any(1)), **self._tasks(found, instances)}
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig
 from distildoc.core.model import Model, Normalise
 from distildoc.models import hub, positions
 from distildoc.models.bodies import MapBody, PooledBody, base_of, leading_tokens, places_of, take_head
-from distildoc.models.classes import fitted_linear
+from distildoc.models.classes import fitted_linear, names_by_row
 from distildoc.models.grey import grey_normalise, sum_over_colour
 from distildoc.models.heads import linear_spec
 from distildoc.models.presets import find_preset
@@ -127,7 +127,7 @@ def _from_published(
     normalise = Normalise(normalise.mean, normalise.std, size)
     network = hub.load_network(folder, config) if pretrained else _blank(config)
     network = _at_size(network, size)
-    known = [str(label) for label in config.id2label.values()] if pretrained else []
+    known = names_by_row(config.id2label) if pretrained else []
     linear = fitted_linear(take_head(network), known, labels, where=name)
     if channels == 1:
         normalise = grey_normalise(normalise)

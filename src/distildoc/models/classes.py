@@ -1,7 +1,7 @@
 """The last linear layer for other classes: rows travel by name, and classes nobody knew make a new layer."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -32,6 +32,17 @@ def fitted_linear(old: nn.Linear, known: Sequence[str], labels: Sequence[str], *
         if old.bias is not None:
             nn.init.zeros_(new.bias)
     return new
+
+
+def names_by_row(id2label: Mapping[int, object]) -> list[str]:
+    """The class of every row of a published head, "" where it has none; a file may name them in any order.
+
+    A head has as many rows as there are names, so larger numbers are left out.
+
+    >>> names_by_row({0: "text", 2: "table", 1: "title"})
+    ['text', 'title', 'table']
+    """
+    return [str(id2label.get(row, "")) for row in range(len(id2label))]
 
 
 def rows_by_name(known: Sequence[str], labels: Sequence[str]) -> list[int | None]:

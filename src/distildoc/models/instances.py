@@ -91,7 +91,7 @@ class InstanceDecoder(nn.Module):
         """(what is known of each query [B, N, D], attention [B, H, N, S] with sum 1, values [B, H, S, D / H])."""
         query = in_heads(self.query(queries), self.heads)
         key = in_heads(self.key(cells + self.place(places)), self.heads)
-        attention = functional.softmax(full(query @ key.mT) / math.sqrt(query.shape[-1]), -1)
+        attention = functional.softmax(full(query / math.sqrt(query.shape[-1]) @ key.mT), -1)
         values = in_heads(self.value(cells), self.heads)
         heard = self.out((attention.to(values.dtype) @ values).transpose(1, 2).flatten(2))
         found = self.after_attention(queries + heard)

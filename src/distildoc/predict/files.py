@@ -1,5 +1,6 @@
 """Files and folders in, result files out: what `distildoc predict` does."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -68,8 +69,7 @@ def predict_files(
     batch       pages a run of the network; None: 8 for a classifier, 1 for layouts.
     thresholds  layouts: least score of a region, as in 0.4 for all classes or Table=0.6 for one.
     ocr         layouts: read pages that carry no text (extra `ocr`).
-    skip_bad    go on past pages that cannot be read; they stand in the results as failed. Otherwise the first one
-                raises InputError.
+    skip_bad    let pages that cannot be read stand in the results as failed; else the first one raises InputError.
     progress    called with (done, total) after every page.
 
     Nothing is written unless all is: after an error `out` is as it was. A folder of results replaces an earlier one.
@@ -82,14 +82,11 @@ def predict_files(
     total = count_pages(paths, recursive=recursive, pages=wanted, password=password)
     stream = pages_from(paths, recursive=recursive, pages=wanted, password=password)
     results = _results(predictor(stream), _words_of(described.task, writers, ocr=ocr, threads=threads))
-    counts = {False: 0, True: 0}
-    with new_files(Path(out)) as part, ExitStack() as stack:
-        writes = [stack.enter_context(writer.writing(part / writer.TARGET, described)) for writer in writers]
-        for result in results if skip_bad else _all_readable(results):
-            for write in writes:
-                write(result)
+    counts = Counter[bool]()
+    with new_files(Path(out)) as part:
+        for result in _written(results if skip_bad else _all_readable(results), writers, part, described):
             counts[isinstance(result, FailedPage)] += 1
-            progress(sum(counts.values()), total)
+            progress(counts.total(), total)
     return Summary(counts[False], counts[True], tuple(Path(out) / writer.TARGET for writer in writers))
 
 
@@ -139,6 +136,18 @@ def _results(
             yield read(found, words_of)
         except InputError as error:
             yield FailedPage(found.page.id, found.page.source, found.page.number, str(error))
+
+
+def _written(
+    results: Iterable[Result | FailedPage], writers: Sequence[Writer], folder: Path, bundle: Bundle
+) -> Iterator[Result | FailedPage]:
+    """Each result once every format has it; the files are whole when all have been asked for."""
+    with ExitStack() as stack:
+        writes = [stack.enter_context(writer.writing(folder / writer.TARGET, bundle)) for writer in writers]
+        for result in results:
+            for write in writes:
+                write(result)
+            yield result
 
 
 def _all_readable(results: Iterable[Result | FailedPage]) -> Iterator[Result]:

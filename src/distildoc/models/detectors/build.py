@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig
 from distildoc.core.model import Detector, Normalise
 from distildoc.models import hub
 from distildoc.models.build import plain_config, published
+from distildoc.models.classes import names_by_row
 from distildoc.models.detectors.classes import fit_classes
 from distildoc.models.detectors.detr import pyramid_places, split
 from distildoc.models.detectors.families import blank_network, config_from, family_of
@@ -122,7 +123,7 @@ def _from_published(name: str, labels: Sequence[str], channels: int, pretrained:
     normalise = Normalise(found.mean, found.std)
     if pretrained:
         network = hub.load_network(folder, config, family_of(config).network)
-        fit_classes(network, [str(label) for label in config.id2label.values()], labels, where=name)
+        fit_classes(network, names_by_row(config.id2label), labels, where=name)
     else:
         config.num_labels, config.freeze_backbone_batch_norms = len(labels), False
         network = blank_network(config)
