@@ -109,7 +109,7 @@ class TrainConfig(Strict):
 class ExportConfig(Strict):
     calibrate: bool = True  # fit a temperature, or thresholds of regions, on the validation pages
     tolerance: PositiveFloat = 1e-3  # largest difference of a probability or score between student and bundle
-    nms_iou: Share | None = None  # of two regions of a class that overlap more, keep the surer; None: keep both
+    nms_iou: Share | None = None  # of two regions that overlap more, whatever their class, keep the surer; None: both
 
 
 class RunConfig(Strict):
