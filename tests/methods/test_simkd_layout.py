@@ -164,3 +164,11 @@ def test_adapting_twice_gives_heads_that_share_nothing(layout_pair_of: PairOf) -
     first, second = method.adapt(pair.student), method.adapt(pair.student)
     addresses = [{p.data_ptr() for p in model.head.parameters()} for model in (first, second)]
     assert not addresses[0] & addresses[1]
+
+
+def test_a_trained_head_is_still_trained_after_loading(layout_pair_of: Callable[..., Pair], tmp_path: Path) -> None:
+    for head in ("trained", "frozen"):
+        student = build(layout_pair_of(), head=head).adapt(layout_pair_of().student)
+        save_model(student, tmp_path / head)
+        loaded = load_model(tmp_path / head).head.head
+        assert all(weight.requires_grad == (head == "trained") for weight in loaded.parameters())

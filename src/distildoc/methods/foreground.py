@@ -38,6 +38,7 @@ from distildoc.models.levels import Level, paired_pyramids
 KIND: Kind = "features"
 PAPER = Paper("Yang et al.", 2022, "2111.11837", "Focal and Global Knowledge Distillation for Detectors")
 TASKS = ("detection",)
+LEAST = 0.3  # what chosen thresholds are raised to: a class that the teacher hardly knows has its best F1 far below
 Boxes = tuple[Tensor, Tensor, Tensor]  # [B, M, 4], which of them are there [B, M], pages whose boxes are known [B]
 
 
@@ -120,7 +121,7 @@ def build(
     unlabelled: whether pages without boxes take the teacher's; threshold: their least score, where none was chosen.
     """
     levels = paired_pyramids(pair, "foreground")
-    scores = [pair.thresholds.get(label, threshold) for label in pair.student.labels]
+    scores = [max(LEAST, pair.thresholds.get(label, threshold)) for label in pair.student.labels]
     thresholds = torch.tensor(scores) if unlabelled == "teacher" else None
     return Foreground(levels, Weights(temperature, background, attention), thresholds)
 

@@ -101,7 +101,7 @@ class SimKDLayout:
             projector=KINDS[self.projector],
             factor=self.factor,
         )
-        return head.thaw() if self.trained else head, spec
+        return (head.thaw(), {**spec, "trained": True}) if self.trained else (head, spec)
 
 
 def build(

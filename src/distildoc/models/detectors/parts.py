@@ -35,7 +35,8 @@ def projected_head(spec: Mapping[str, object]) -> nn.Module:
     inner = spec.get("head")
     if not isinstance(inner, Mapping) or inner.get("kind") == KIND:
         raise InputError("model description: a head behind projectors needs a `head` of another kind")
-    return ProjectedLevels(projectors_from(spec), detector_head(inner))
+    head = ProjectedLevels(projectors_from(spec), detector_head(inner))
+    return head.thaw() if spec.get("trained") is True else head
 
 
 BODIES: dict[str, Callable[[Mapping[str, object]], nn.Module]] = {"pyramid": pyramid_body, "fpn": fpn_body}

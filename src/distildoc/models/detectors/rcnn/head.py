@@ -72,8 +72,11 @@ class RcnnHead(nn.Module):
         if self.mask is not None:
             on = on_regions(chosen, self.spec.classes)
             terms["mask"] = mask_term(self.mask(self._read(maps, on.rois, MASK_BINS)), on, len(boxes))
-        outputs = self._drawn(logits, by, chosen.rois, pages=len(boxes), size=size) if self.training else None
-        return {**(outputs or self._regions(maps, boxes, valid, size=size)), **losses_of(terms, targets)}
+        losses = losses_of(terms, targets)
+        if self.training:
+            return {**self._drawn(logits, by, chosen.rois, pages=len(boxes), size=size), **losses}
+        with torch.no_grad():  # a lent head that stays in eval mode supervises by its losses alone
+            return {**self._regions(maps, boxes, valid, size=size), **losses}
 
     def _read(self, maps: Sequence[Tensor], rois: Rois, out: int) -> Tensor:
         level = level_of(rois.boxes, anchor=self.spec.anchor, levels=len(maps) - 1)
