@@ -192,6 +192,16 @@ def test_the_teachers_classes_can_be_renamed(taught: Path, layout_of: LayoutOf) 
     assert any("query_kd" in line for line in stages.check(config))
 
 
+def test_a_finished_run_with_a_renamed_teacher_is_passed_over(
+    taught: Path, layout_of: LayoutOf, tmp_path: Path
+) -> None:
+    renamed = {"rename": {"Table": "Grid"}}
+    teacher = {"runs": [str(taught)], "labels": renamed}
+    config = layout_of(data={"labels": renamed}, teacher=teacher, terms=[{"method": "query_kd"}])
+    stages.train(config, tmp_path / "run")
+    assert "already trained" in stages.train(config, tmp_path / "run")
+
+
 def test_repairs_of_the_data_are_said_before_training(layouts: Path, layout_of: LayoutOf, tmp_path: Path) -> None:
     content = json.loads((layouts / "train" / "pages.json").read_text())
     content["annotations"][0]["bbox"][2] = 500

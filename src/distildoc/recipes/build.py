@@ -18,7 +18,7 @@ from distildoc.recipes.pages import Splits
 from distildoc.recipes.settings import checked_settings
 from distildoc.recipes.sizes import augmentation_of, preprocess_of, size_of
 from distildoc.recipes.tasks import TASKS
-from distildoc.recipes.teachers import teacher_models, teacher_of, teacher_thresholds
+from distildoc.recipes.teachers import teacher_models, teacher_of, teacher_thresholds, weights_of
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
@@ -29,6 +29,7 @@ class Parts:
     """What a run trains, on what, and who teaches.
 
     teachers  the models behind the teacher, to be moved to the training device; none where it is only looked up.
+    taught_by  fingerprint of those models; None without a teacher.
     """
 
     task: Task
@@ -36,6 +37,7 @@ class Parts:
     teacher: Teacher | None
     loader: Loader
     teachers: tuple[Model, ...] = ()
+    taught_by: str | None = None
 
 
 def loader_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1) -> Loader:
@@ -71,7 +73,14 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
     first = next(loader.epoch(0))
     sample = first.select(torch.arange(min(2, len(first))))
     check_terms(distiller, teacher, augmentation=loader.augmentation, accumulate=config.train.accumulate, sample=sample)
-    return Parts(pair.task, distiller, teacher, loader, tuple(models) if teacher is not None and teacher.live else ())
+    return Parts(
+        pair.task,
+        distiller,
+        teacher,
+        loader,
+        teachers=tuple(models) if teacher is not None and teacher.live else (),
+        taught_by=None if teacher is None else weights_of(models),
+    )
 
 
 def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...]) -> Pair:

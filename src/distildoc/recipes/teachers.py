@@ -50,6 +50,11 @@ def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
     return found
 
 
+def weights_of(models: Sequence[Model]) -> str:
+    """One fingerprint of the models of a teacher, whatever names its classes get and whether it is cached."""
+    return live_teacher(models, models[0].labels).fingerprint
+
+
 def live_teacher(
     models: Sequence[Model],
     labels: tuple[str, ...],

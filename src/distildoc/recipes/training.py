@@ -20,7 +20,7 @@ from distildoc.recipes.pages import Splits, test_pages, training_pages, write_sp
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.sizes import preprocess_of
 from distildoc.recipes.tasks import TASKS
-from distildoc.recipes.teachers import label_map_of, live_teacher, teacher_models
+from distildoc.recipes.teachers import label_map_of, live_teacher, teacher_models, weights_of
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
 from distildoc.train.checkpoint import Checkpoints
@@ -146,8 +146,7 @@ def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:
     """Raises InputError where the teacher's run was trained anew since; a teacher that is gone is no reason."""
     if config.teacher is None or stored is None or not all(Path(run).is_dir() for run in config.teacher.runs):
         return
-    models = teacher_models(config.teacher)
-    now = live_teacher(models, models[0].labels).fingerprint
+    now = weights_of(teacher_models(config.teacher))
     if now != stored:
         raise InputError(
             f"{out}: was distilled from another teacher ({str(stored)[:12]}) than {', '.join(config.teacher.runs)} "
@@ -230,7 +229,7 @@ def _finish(config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Part
             "seconds": round(result.seconds, 1),
             "pages": {"train": splits.train.fingerprint, "validation": splits.validation.fingerprint},
             "skipped": [failed.id for failed in splits.failed],
-            "teacher": None if parts.teacher is None else parts.teacher.fingerprint,
+            "teacher": parts.taught_by,
         },
     )
     left_out = f", {len(splits.failed)} unreadable pages left out" if splits.failed else ""
