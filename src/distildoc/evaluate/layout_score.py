@@ -10,10 +10,11 @@ from torch import Tensor
 from distildoc.core.batch import TRUE, UNLABELLED, Batch
 from distildoc.core.model import Detector
 from distildoc.data.loader import Loader
-from distildoc.evaluate.torch_detector import LIMIT, detect
-from distildoc.metrics.detection import LayoutOutcomes, layout_outcomes, maps
+from distildoc.evaluate.torch_detector import detect
+from distildoc.metrics.detection import LayoutOutcomes, layout_outcomes, map_of
 from distildoc.metrics.detection_curves import best_thresholds
 from distildoc.metrics.detection_matching import FoundBoxes, TrueBoxes
+from distildoc.models.detectors.decode import LIMIT
 from distildoc.schema.errors import InputError
 
 
@@ -22,8 +23,7 @@ def layout_score(model: Detector, loader: Loader) -> float:
 
     Raises InputError where no page has a known layout with at least one region.
     """
-    found = outcomes_on(model, loader)
-    return float(maps(found, np.ones((1, len(found))))[0])
+    return map_of(outcomes_on(model, loader))
 
 
 def thresholds_on(model: Detector, loader: Loader) -> dict[str, float]:

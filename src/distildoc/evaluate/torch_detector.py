@@ -10,16 +10,14 @@ from torch import Tensor
 from distildoc.core.model import Detector
 from distildoc.evaluate.streams import Decoded, streamed
 from distildoc.evaluate.torch_predictor import evaluating
+from distildoc.losses.boxes import xyxy
 from distildoc.metrics.detection_matching import FoundBoxes
-from distildoc.models.detectors.decode import decode
+from distildoc.models.detectors.decode import LEAST, LIMIT, decode
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Layout
 from distildoc.schema.preprocess import Preprocess, to_network_input
 from distildoc.schema.sources import page_size
-
-LIMIT = 300  # regions a page at most, the most certain ones; RT-DETR and D-FINE have 300 queries
-LEAST = 1e-6  # a detector with its own suppression fills up with scores of e**-20, which say that nothing is there
 
 
 class TorchDetector:
@@ -85,6 +83,5 @@ def detect(model: Detector, pixels: Tensor, *, limit: int = LIMIT) -> list[Found
     with evaluating(model), torch.no_grad():
         outputs: Mapping[str, Tensor] = model(pixels.to(device))
         classes, boxes, scores = decode(outputs["logits"], outputs["boxes"].float(), limit=limit)
-    corners = torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], -1)
-    rows = zip(corners.cpu().numpy(), classes.cpu().numpy(), scores.cpu().numpy(), strict=True)
+    rows = zip(xyxy(boxes).cpu().numpy(), classes.cpu().numpy(), scores.cpu().numpy(), strict=True)
     return [FoundBoxes(box[kept], one[kept], score[kept]) for box, one, score in rows for kept in [~(score <= LEAST)]]

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from distildoc.core.model import Detector
 from distildoc.export.graphs import EXAMPLES, Ports, checked_session, strip, write_traced
-from distildoc.models.detectors.decode import decode
+from distildoc.losses.boxes import xyxy
+from distildoc.models.detectors.decode import LIMIT, decode
 from distildoc.schema.bundle import Graph
 from distildoc.schema.errors import InputError
 from distildoc.schema.preprocess import Preprocess
 from distildoc.schema.writing import new_file
 
 PORTS = Ports(("images", "orig_target_sizes"), ("labels", "boxes", "scores"))
-LIMIT = 300  # regions a page, the most certain ones
 PAGE = (1240, 1754)  # width and height of the pages to export with
 
 
@@ -40,7 +40,7 @@ class Regions(nn.Module):
         outputs = self.model(images)
         classes, boxes, scores = decode(outputs["logits"], outputs["boxes"].float(), limit=self.limit)
         sizes = orig_target_sizes.to(boxes.dtype)
-        corners = torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], -1)
+        corners = xyxy(boxes)
         if self.preprocess.fit == "pad":
             corners = corners / self._share(sizes).repeat(1, 2)[:, None]
         return classes, corners.clamp(0, 1) * sizes.repeat(1, 2)[:, None], scores

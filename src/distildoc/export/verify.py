@@ -1,6 +1,5 @@
 """Verify: does a bundle say the same as the student it came from, on real pages?"""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -11,16 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from distildoc.core.model import Model
-from distildoc.models.load import fingerprint
+from distildoc.export.verified import TOLERANCE, check_origin, write_result
 from distildoc.predict.classify import softmax
 from distildoc.predict.onnx_runtime import OnnxClassifier, load
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.preprocess import to_network_input
-from distildoc.schema.writing import new_file
-
-TOLERANCE = 1e-3  # of a probability; float32 on two runtimes differs by about 1e-6
-RESULT = "verify.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def verify(
     Raises InputError on drift, for a bundle of another student, or where no page can be read.
     """
     predictor = load(folder, batch=batch)
-    _check_origin(predictor, model, str(folder))
+    check_origin(predictor.bundle, model, str(folder))
     compared, failed = _compare(predictor, model, pages)
     if not compared:
         raise InputError(f"{folder}: nothing to verify on: none of {failed} pages can be read")
@@ -75,20 +70,13 @@ def verify(
         tolerance=tolerance,
         passed=probabilities <= tolerance and logits <= limit,
     )
-    with new_file(Path(folder) / RESULT) as part:
-        part.write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
+    write_result(folder, asdict(found))
     if not found.passed:
         raise InputError(
             f"{folder}: drift: on {found.pages} pages a probability differs by {probabilities:.2g} (allowed "
             f"{tolerance:g}) and a logit by {logits:.2g} (allowed {limit:.2g}); export the student again"
         )
     return found
-
-
-def _check_origin(predictor: OnnxClassifier, model: Model, where: str) -> None:
-    stated = predictor.bundle.source.get("fingerprint")
-    if predictor.labels != model.labels or (stated is not None and stated != fingerprint(model)):
-        raise InputError(f"{where}: the bundle comes from another student than this one; export it again")
 
 
 def _compare(

@@ -5,7 +5,6 @@ answers are compared as sets: a region is found again where the other side has o
 with the same score.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from distildoc.core.model import Detector
 from distildoc.export.detector_onnx import Regions
-from distildoc.models.load import fingerprint
+from distildoc.export.verified import TOLERANCE, check_origin, write_result
+from distildoc.models.detectors.decode import LEAST
 from distildoc.predict.decoding import pixels_of
 from distildoc.predict.layout import Found, OnnxLayout, load_layout
 from distildoc.predict.postprocess import overlaps
@@ -24,14 +24,10 @@ from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.preprocess import to_network_input
 from distildoc.schema.sources import page_size
-from distildoc.schema.writing import new_file
 
-TOLERANCE = 1e-3  # of a score; float32 on two runtimes differs by about 1e-6
 SAME_PLACE = 0.95  # IoU; runtimes differ by hundredths of a pixel
 ENOUGH = 0.98  # share of regions found again; ties in the choice of queries may swap a few
-LEAST = 1e-6  # score; detectors with suppression of their own fill up with scores of e**-20
 COMPARED = 50  # regions a page and side, the most certain ones
-RESULT = "verify.json"
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,7 @@ def verify_layout(
     drift, for a bundle of another student, or where no page can be read.
     """
     predictor = load_layout(folder)
-    stated = predictor.bundle.source.get("fingerprint")
-    if predictor.labels != model.labels or (stated is not None and stated != fingerprint(model)):
-        raise InputError(f"{folder}: the bundle comes from another student than this one; export it again")
+    check_origin(predictor.bundle, model, str(folder))
     tally, compared, failed = _compare(predictor, model, pages, tolerance)
     if not compared:
         raise InputError(f"{folder}: nothing to verify on: none of {failed} pages can be read")
@@ -96,8 +90,7 @@ def verify_layout(
         tolerance=tolerance,
         passed=share >= ENOUGH,
     )
-    with new_file(Path(folder) / RESULT) as part:
-        part.write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
+    write_result(folder, asdict(found))
     if not found.passed:
         raise InputError(
             f"{folder}: drift: on {compared} pages only {share:.1%} of {tally.regions} regions are found again with a "

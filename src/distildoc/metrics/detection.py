@@ -113,8 +113,12 @@ def layout_map(truth: Sequence[TrueBoxes], found: Sequence[FoundBoxes], labels: 
     >>> round(found, 12)  # COCO adds 2e-16 to the number of detections
     1.0
     """
-    outcomes = layout_outcomes(truth, found, labels)
-    return float(maps(outcomes, np.ones((1, len(outcomes))))[0])
+    return map_of(layout_outcomes(truth, found, labels))
+
+
+def map_of(found: LayoutOutcomes) -> float:
+    """COCO mAP@[.50:.95] of the pages as they are, 0..1; NaN where there is no true box at all."""
+    return float(maps(found, np.ones((1, len(found))))[0])
 
 
 def steps(right: Floats, seen: Floats, needed: Floats) -> tuple[Floats, Floats]:

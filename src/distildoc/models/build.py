@@ -47,11 +47,7 @@ def build_model(
     Classes that the weights know by name keep their rows of the classifier; otherwise the classifier is new.
     Raises ConfigError for an unknown name or setting, InputError for files that cannot be used.
     """
-    if channels not in (1, 3):
-        raise ConfigError(f"model '{name}': channels must be 1 (grey) or 3 (colour), got {channels}")
-    if not labels or len(set(labels)) != len(labels):
-        raise ConfigError(f"model '{name}': needs at least one label and no label twice, got {list(labels)}")
-    _check_settings(name, settings)
+    check_wanted(name, labels, channels, settings, allowed=settings_of(name))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name.startswith(TIMM):
@@ -63,7 +59,7 @@ def build_model(
                 pretrained=pretrained,
                 **settings,
             )
-        if pretrained or _is_published(name):
+        if pretrained or is_published(name):
             return _from_published(name, labels, size, channels, pretrained)
         return _from_preset(name, labels, size or DEFAULT_SIZE, channels, settings)
 
@@ -72,7 +68,7 @@ def settings_of(name: str) -> Callable[..., object]:
     """A function whose keyword-only arguments are the settings that `build_model` takes for this name."""
     if name.startswith(TIMM):
         return timm_settings
-    return published if _is_published(name) else find_preset(name).config
+    return published if is_published(name) else find_preset(name).config
 
 
 def published() -> None:
@@ -97,7 +93,7 @@ def body_from(recipe: Mapping[str, object]) -> nn.Module:
     return PooledBody(network) if kind == "pooled" else MapBody(network, tokens=leading_tokens(base_of(network)))
 
 
-def _is_published(name: str) -> bool:
+def is_published(name: str) -> bool:
     return hub.is_hub_id(name) or Path(name).is_dir()
 
 
@@ -117,7 +113,7 @@ def _from_preset(
 def _from_published(
     name: str, labels: Sequence[str], size: tuple[int, int] | None, channels: int, pretrained: bool
 ) -> Model:
-    source = name if _is_published(name) else find_preset(name).hub
+    source = name if is_published(name) else find_preset(name).hub
     if source is None:
         raise ConfigError(f"model '{name}' has no published weights; set `pretrained: false`")
     folder = hub.folder_of(source, weights=pretrained)
@@ -170,12 +166,21 @@ def plain_config(config: PreTrainedConfig) -> dict[str, object]:
     return {key: value for key, value in content.items() if key not in LEFT_OUT and not key.startswith("_")}
 
 
-def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    known = [
-        parameter.name
-        for parameter in inspect.signature(settings_of(name)).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+def check_wanted(
+    name: str,
+    labels: Sequence[str],
+    channels: int,
+    settings: Mapping[str, Any],
+    *,
+    allowed: Callable[..., object],
+) -> None:
+    """Raises ConfigError for channels or labels that no model has, or a setting that `allowed` does not take."""
+    if channels not in (1, 3):
+        raise ConfigError(f"model '{name}': channels must be 1 (grey) or 3 (colour), got {channels}")
+    if not labels or len(set(labels)) != len(labels):
+        raise ConfigError(f"model '{name}': needs at least one label and no label twice, got {list(labels)}")
+    parameters = inspect.signature(allowed).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     for key in settings:
         if key not in known:
             raise ConfigError(

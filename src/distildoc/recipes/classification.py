@@ -31,7 +31,7 @@ from distildoc.models.build import build_model, settings_of
 from distildoc.predict.onnx_runtime import load
 from distildoc.recipes.begin import built
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.exam import Exam
+from distildoc.recipes.exam import Exam, summary
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.sizes import preprocess_of, size_of
 from distildoc.schema.bundle import Bundle
@@ -82,13 +82,13 @@ def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -
     write_evaluation(found, exam.out)
     raw = report_of(_without_temperature(found.table, predictor.temperature), source={"temperature": "1"})
     write_text(exam.out / "report_uncalibrated.json", json.dumps(raw.to_json(), indent=1) + "\n")
-    return summary(found)
+    return summary(found.report, SHOWN)
 
 
 def evaluate_bundle(bundle: Path, exam: Exam) -> str:
     found = _scored(load(bundle), exam)
     write_evaluation(found, exam.out)
-    return summary(found)
+    return summary(found.report, SHOWN)
 
 
 def export(student: Model, learnt: Learnt, *, config: RunConfig, folder: RunFolder) -> Bundle:
@@ -120,14 +120,6 @@ def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], ND
         found = [(model(b.pixels.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
     logits, labels = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return logits, labels
-
-
-def summary(found: Evaluation) -> str:
-    """Main scores with their intervals, in a line."""
-    scores = found.report.scores
-    shown = [f"{name} {scores[name].value:.4f} [{scores[name].low:.4f}, {scores[name].high:.4f}]" for name in SHOWN]
-    failed = f", {found.report.failed} unreadable" if found.report.failed else ""
-    return f"{', '.join(shown)} on {found.report.pages} pages{failed}"
 
 
 def _scored(predictor: Predictor[Classification], exam: Exam) -> Evaluation:

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from distildoc.core.model import Detector, Model
 from distildoc.core.task import Task
 from distildoc.data.augment import Augmentation
@@ -23,14 +21,14 @@ from distildoc.evaluate.layout_write import write_layout
 from distildoc.evaluate.write import REPORT
 from distildoc.export.bundle import write_bundle
 from distildoc.export.verify_layout import verify_layout
-from distildoc.metrics.detection import maps
+from distildoc.metrics.detection import map_of
 from distildoc.metrics.detection_curves import best_thresholds
 from distildoc.models.detectors.build import build_detector, settings_of
 from distildoc.predict.layout import OnnxLayout, load_layout
 from distildoc.predict.postprocess import postprocess
 from distildoc.recipes.begin import built
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.exam import Exam
+from distildoc.recipes.exam import Exam, summary
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.sizes import preprocess_of, size_of
 from distildoc.schema.bundle import DEFAULT_THRESHOLD, Bundle
@@ -64,7 +62,7 @@ def score(student: Model, loader: Loader) -> float:
 def learnt(config: RunConfig, student: Model, loader: Loader) -> dict[str, object]:
     found = outcomes_on(as_detector(student), loader)
     thresholds = best_thresholds(found) if config.export.calibrate else dict.fromkeys(student.labels, DEFAULT_THRESHOLD)
-    return {"thresholds": thresholds, "validation_map": float(maps(found, np.ones((1, len(found))))[0])}
+    return {"thresholds": thresholds, "validation_map": map_of(found)}
 
 
 def labelled(path: Path) -> PageSet:
@@ -77,14 +75,14 @@ def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -
     found = _scored(predictor, learnt["thresholds"], config.export.nms_iou, exam)
     found = replace(found, report=replace(found.report, cost=cost_of(student, size_of(config))))
     write_layout(found, exam.out)
-    return summary(found)
+    return summary(found.report, SHOWN)
 
 
 def evaluate_bundle(bundle: Path, exam: Exam) -> str:
     predictor = load_layout(bundle)
     found = _scored(_Raw(predictor), predictor.bundle.thresholds, predictor.bundle.nms_iou, exam)
     write_layout(found, exam.out)
-    return summary(found)
+    return summary(found.report, SHOWN)
 
 
 def export(student: Model, learnt: Learnt, *, config: RunConfig, folder: RunFolder) -> Bundle:
@@ -105,14 +103,6 @@ def verify(
 ) -> tuple[dict[str, object], str]:
     found = verify_layout(folder.bundle, as_detector(student), pages, tolerance=config.export.tolerance)
     return asdict(found), f"verified on {found.pages} pages"
-
-
-def summary(found: LayoutEvaluation) -> str:
-    """Main scores with their intervals, in a line."""
-    scores = found.report.scores
-    shown = [f"{name} {scores[name].value:.4f} [{scores[name].low:.4f}, {scores[name].high:.4f}]" for name in SHOWN]
-    failed = f", {found.report.failed} unreadable" if found.report.failed else ""
-    return f"{', '.join(shown)} on {found.report.pages} pages{failed}"
 
 
 def as_detector(student: Model) -> Detector:

@@ -1,10 +1,11 @@
 """Exam: the labelled pages that something is scored on, once, and where the result goes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distildoc.schema.pages import Page
+from distildoc.schema.report import Report
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,10 @@ class Exam:
     out: Path
     source: Mapping[str, str]
     skip_bad: bool = False
+
+
+def summary(report: Report, shown: Sequence[str]) -> str:
+    """Some scores with their intervals, in a line."""
+    scores = [f"{name} {(s := report.scores[name]).value:.4f} [{s.low:.4f}, {s.high:.4f}]" for name in shown]
+    failed = f", {report.failed} unreadable" if report.failed else ""
+    return f"{', '.join(scores)} on {report.pages} pages{failed}"

@@ -69,8 +69,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
 
 
 def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
-    read = data_module(source.kind).read
-    pages: PageSet = read(**checked_settings(read, source.settings, where))
+    pages = _listed(source, where)
     if data.labels.map is not None:
         pages = relabel(pages, taxonomy_map(data.labels.map, pages.labels))
     rename, drop = data.labels.rename, data.labels.drop
@@ -80,10 +79,16 @@ def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
     return relabel(pages, LabelMap(rename, drop))
 
 
+def _listed(source: SourceConfig, where: str) -> PageSet:
+    """What the reader of a source gives."""
+    read = data_module(source.kind).read
+    pages: PageSet = read(**checked_settings(read, source.settings, where))
+    return pages
+
+
 def _with_unlabelled(pages: PageSet, held: PageSet, source: SourceConfig) -> PageSet:
     """The training pages, and others whose labels are not looked at; their ids start with `unlabelled/`."""
-    read = data_module(source.kind).read
-    found: PageSet = read(**checked_settings(read, source.settings, "data.unlabelled"))
+    found = _listed(source, "data.unlabelled")
     _refuse_shared(found, held, "data.unlabelled", "data.validation")
     bare = tuple(replace(page, id=f"unlabelled/{page.id}", label=None, regions=None) for page in found.pages)
     return replace(pages, pages=(*pages.pages, *bare), name=f"{pages.name} and {len(bare)} unlabelled")

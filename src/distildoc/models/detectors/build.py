@@ -1,8 +1,6 @@
 """Detectors by name: a preset, a hub id or a local folder, for the labels that a task wants."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -11,7 +9,7 @@ from transformers import PreTrainedConfig
 
 from distildoc.core.model import Detector, Normalise
 from distildoc.models import hub
-from distildoc.models.build import plain_config, published
+from distildoc.models.build import check_wanted, is_published, plain_config, published
 from distildoc.models.classes import names_by_row
 from distildoc.models.detectors.classes import fit_classes
 from distildoc.models.detectors.detr import pyramid_places, split
@@ -21,7 +19,7 @@ from distildoc.models.detectors.presets import PLAIN, find_detector
 from distildoc.models.detectors.rcnn.build import build_rcnn
 from distildoc.models.detectors.rcnn.presets import RCNNS
 from distildoc.models.grey import grey_normalise, sum_over_colour
-from distildoc.schema.errors import ConfigError, closest
+from distildoc.schema.errors import ConfigError
 from distildoc.schema.json_files import read_json
 
 DEFAULT_SIZE = (640, 640)  # what published detectors are trained at
@@ -50,11 +48,7 @@ def build_detector(
     Classes that the weights know by name keep their rows in every layer that scores classes; others are new.
     Raises ConfigError for an unknown name or setting, InputError for files that cannot be used.
     """
-    if channels not in (1, 3):
-        raise ConfigError(f"model '{name}': channels must be 1 (grey) or 3 (colour), got {channels}")
-    if not labels or len(set(labels)) != len(labels):
-        raise ConfigError(f"model '{name}': needs at least one label and no label twice, got {list(labels)}")
-    _check_settings(name, settings)
+    check_wanted(name, labels, channels, settings, allowed=settings_of(name))
     size = size or DEFAULT_SIZE
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -62,7 +56,7 @@ def build_detector(
             return build_rcnn(
                 RCNNS[name], labels=labels, size=size, channels=channels, pretrained=pretrained, settings=settings
             )
-        if pretrained or _is_published(name):
+        if pretrained or is_published(name):
             network, normalise = _from_published(name, labels, channels, pretrained)
         else:
             network, normalise = _from_preset(name, labels, size, channels, settings)
@@ -74,7 +68,7 @@ def settings_of(name: str) -> Callable[..., object]:
     """A function whose keyword-only arguments are the settings that `build_detector` takes for this name."""
     if name in RCNNS:
         return RCNNS[name].config
-    return published if _is_published(name) else find_detector(name).config
+    return published if is_published(name) else find_detector(name).config
 
 
 def assemble(name: str, network: nn.Module, normalise: Normalise, labels: Sequence[str]) -> Detector:
@@ -97,10 +91,6 @@ def assemble(name: str, network: nn.Module, normalise: Normalise, labels: Sequen
     )
 
 
-def _is_published(name: str) -> bool:
-    return hub.is_hub_id(name) or Path(name).is_dir()
-
-
 def _from_preset(
     name: str, labels: Sequence[str], size: tuple[int, int], channels: int, settings: Mapping[str, Any]
 ) -> tuple[nn.Module, Normalise]:
@@ -114,7 +104,7 @@ def _from_preset(
 
 
 def _from_published(name: str, labels: Sequence[str], channels: int, pretrained: bool) -> tuple[nn.Module, Normalise]:
-    source = name if _is_published(name) else find_detector(name).hub
+    source = name if is_published(name) else find_detector(name).hub
     if source is None:
         raise ConfigError(f"model '{name}' has no published weights; set `pretrained: false`")
     folder = hub.folder_of(source, weights=pretrained)
@@ -154,16 +144,3 @@ def _check_size(name: str, config: PreTrainedConfig, size: tuple[int, int]) -> N
             f"model '{name}': {config.num_queries} queries need as many places, and maps of {size[0]} x {size[1]} "
             f"pixels have {places}; use larger pages or fewer `queries`"
         )
-
-
-def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    known = [
-        parameter.name
-        for parameter in inspect.signature(settings_of(name)).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for key in settings:
-        if key not in known:
-            raise ConfigError(
-                f"model '{name}': unknown setting '{key}'; {closest(key, known) if known else 'it has none'}"
-            )

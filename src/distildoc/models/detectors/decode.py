@@ -6,6 +6,9 @@ Scores are sigmoids, so one query may stand for several classes, and nothing is 
 import torch
 from torch import Tensor
 
+LIMIT = 300  # regions a page at most, the most certain ones; RT-DETR and D-FINE have 300 queries
+LEAST = 1e-6  # a detector with its own suppression fills up with scores of e**-20, which say that nothing is there
+
 
 def decode(logits: Tensor, boxes: Tensor, *, limit: int) -> tuple[Tensor, Tensor, Tensor]:
     """Logits [B, Q, C] and boxes [B, Q, 4] to (classes [B, K] int64, boxes [B, K, 4], scores [B, K] in fp32).
