@@ -14,7 +14,8 @@ from PIL import Image
 
 from distildoc.cli.main import main
 from distildoc.recipes import stages
-from distildoc.recipes.files import overlay, read_run_file
+from distildoc.recipes.files import read_run_file
+from distildoc.recipes.layers import overlay
 
 RunFile = Callable[..., Path]
 

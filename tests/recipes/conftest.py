@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from distildoc.recipes import stages
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.files import overlay
+from distildoc.recipes.layers import overlay
 from distildoc.recipes.settings import validated
 
 CLASSES = ("form", "letter", "memo")
