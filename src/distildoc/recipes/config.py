@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig
 from distildoc.recipes.settings import Strict
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]  # of a folder
 
 
 class Choice(BaseModel):
@@ -112,6 +114,14 @@ class ExportConfig(Strict):
     nms_iou: Share | None = None  # of two regions that overlap more, whatever their class, keep the surer; None: both
 
 
+class ExamsConfig(Strict):
+    """What the finished student is tried on beside its test pages; adding some later leaves the run the same."""
+
+    shifted: dict[Name, SourceConfig] = Field(default_factory=dict)  # other labelled pages, by a name of yours
+    corruptions: CorruptionsConfig | None = None  # the test pages, damaged; {} takes the defaults
+    agreement: AgreementConfig | None = None  # with the teacher, on the test pages; {} takes the defaults
+
+
 class RunConfig(Strict):
     """One run: a model, its pages, what it learns from, and how."""
 
@@ -128,3 +138,4 @@ class RunConfig(Strict):
     terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
     train: TrainConfig = TrainConfig()
     export: ExportConfig = ExportConfig()
+    exams: ExamsConfig | None = None  # does not count when runs are told apart

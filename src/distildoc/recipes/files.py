@@ -28,9 +28,10 @@ def read_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
 def config_hash(config: RunConfig) -> str:
     """16 hex digits of everything that determines a run; two runs with the same hash are the same run.
 
-    Keys at their defaults are left out, so that a key that a later version adds does not make every run another one.
+    Keys at their defaults are left out, so that a key that a later version adds does not make every run another one;
+    so are the exams, which come after training and can be added to a finished run.
     """
-    content = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    content = json.dumps(config.model_dump(mode="json", exclude_defaults=True, exclude={"exams"}), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -59,9 +59,12 @@ class RunFolder:
             )
 
     def claim(self, config: RunConfig) -> None:
-        """Take the folder for this run; raises InputError where it holds another one."""
+        """Take the folder for this run; raises InputError where it holds another one.
+
+        Exams may differ from those stored with the run: the new ones replace them.
+        """
         self.refuse_other(config)
-        if not (self.path / "config.yaml").is_file():
+        if not (self.path / "config.yaml").is_file() or self.config().exams != config.exams:
             write_text(self.path / "config.yaml", dump(config))
 
     def stage(self, name: str) -> dict[str, Any] | None:

@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from distildoc.core.model import Model
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.exam import Exam
+from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import listed_pages, test_pages
 from distildoc.recipes.screen import SILENT, Screen, counted
 from distildoc.recipes.tasks import TASKS, task_of_bundle
 from distildoc.schema.bundle import DESCRIPTION
 from distildoc.schema.errors import InputError
-
-TRAIN_FIRST = "run `distildoc train` on its run file"
 
 
 def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> str:
@@ -72,9 +70,3 @@ def verify(run: Path, screen: Screen = SILENT) -> str:
         found, line = TASKS[config.task].verify(config, load_model(folder.model), folder=folder, pages=watched)
     folder.finish("verify", found)
     return f"{folder.bundle}: {line}"
-
-
-def student_of_run(folder: RunFolder) -> tuple[Model, dict[str, object]]:
-    """The trained student, and what was written down when it was finished."""
-    trained = folder.require("train", TRAIN_FIRST)
-    return load_model(folder.model), trained
