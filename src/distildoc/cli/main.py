@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 from typer.core import TyperGroup
 
 import distildoc
-from distildoc.cli import corpus, listing, predict, report, runs
+from distildoc.cli import corpus, listing, predict, report, runs, study
 from distildoc.schema.errors import InputError
 
 EXTRA_OF = {
@@ -59,6 +59,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(study.app, name="study")
 for verb in (
     runs.check,
     runs.cache,

@@ -1,0 +1,84 @@
+"""Perform: one job of a study, by whichever process is told to."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from distildoc.recipes import stages
+from distildoc.recipes.config import RunConfig
+from distildoc.recipes.files import config_hash
+from distildoc.recipes.folder import RunFolder
+from distildoc.recipes.screen import SILENT, Screen
+from distildoc.study.caches import cache_key, with_cache, write_shared
+from distildoc.study.grid import Grid, Planned
+from distildoc.study.jobs import plan
+from distildoc.study.listing import read_planned
+from distildoc.study.search import search
+
+
+def perform(folder: Path, key: str, screen: Screen = SILENT) -> str:
+    """Do the job of that key of the study in a folder; says in a line what came out.
+
+    A job that another process is at is waited for, and one that is done is not done again. Raises InputError for a
+    folder without a study, or a key that it does not have.
+    """
+    study = read_planned(folder)
+    job = plan(study, folder).job(key)
+    lock = folder / "locks" / f"{key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        if job.is_done():
+            return f"{job.path}: is there already"
+        if job.kind == "cache":
+            return write_shared(job.runs, job.path, screen)
+        if job.place is not None:
+            grid = Grid(study, folder)
+            return search(grid, job.place, _scorer(grid, screen), screen.say)
+        return _run(job.runs[0], job.path, export=job.export, screen=screen)
+
+
+def _run(config: RunConfig, out: Path, *, export: bool, screen: Screen) -> str:
+    """All stages that are missing; the scores on the test pages in a line."""
+    folder = RunFolder(out)
+    line = _trained(config, folder, screen)
+    if config.data.test is not None and folder.stage("evaluate") is None:
+        line = stages.evaluate(out, screen=screen)
+    if export and folder.stage("export") is None:
+        screen.say(stages.export(out))
+    if export and folder.stage("verify") is None:
+        screen.say(stages.verify(out, screen))
+    return line.removeprefix(f"{out}: ")
+
+
+def _scorer(grid: Grid, screen: Screen) -> Callable[[Planned], float]:
+    """Trains a run of a search and gives its score on the validation pages."""
+
+    def score(run: Planned) -> float:
+        key = None if any("tap" in name for name in _searched(grid)) else cache_key(run.config, run.after)
+        shared = None if key is None else grid.folder / "caches" / key
+        config = with_cache(run.config, shared if shared is not None and shared.is_dir() else None)
+        folder = RunFolder(run.folder(grid.folder))
+        _trained(config, folder, screen)
+        record = folder.require("train", "run the study again")
+        return next(float(value) for name, value in record.items() if name.startswith("validation_"))
+
+    return score
+
+
+def _searched(grid: Grid) -> tuple[str, ...]:
+    return tuple(grid.study.search.space) if grid.study.search is not None else ()
+
+
+def _trained(config: RunConfig, folder: RunFolder, screen: Screen) -> str:
+    """Train what has not been trained.
+
+    A folder is named by what determines its run. Where the stored run file differs, it does so in paths alone: what is
+    finished stays, and what was under way begins anew.
+    """
+    if (folder.path / "config.yaml").is_file() and config_hash(folder.config()) != config_hash(config):
+        if folder.stage("train") is not None:
+            return f"{folder.path}: trained before"
+        shutil.rmtree(folder.path)
+    return stages.train(config, folder.path, screen)
