@@ -17,6 +17,8 @@ def load(
     batch: int | None = None,
     threads: int | None = None,
     thresholds: Mapping[str, float] | None = None,
+    max_error: float | None = None,
+    sure: float | None = None,
 ) -> "OnnxClassifier | OnnxLayout":
     """Open a bundle folder; the result, called with pages, gives a prediction for each. Never imports torch.
 
@@ -24,11 +26,15 @@ def load(
     threads     CPU threads; None: one a core.
     thresholds  layouts: least score of a region, by class; other classes keep those of the bundle.
 
-    Raises InputError for a folder that is no bundle, or a damaged one.
+    max_error   classifiers: abstain (`prediction.abstained`) below the confidence that keeps errors among answered
+                validation pages at this rate, 0..1; None: answer every page.
+    sure        classifiers: choose that confidence so that the rate holds with this probability, as in 0.95.
+
+    Raises InputError for a folder that is no bundle, a damaged one, or an error rate that it cannot reach.
     """
     from distildoc.predict.open import open_bundle  # onnxruntime takes longer to import than we may
 
-    return open_bundle(bundle, batch=batch, threads=threads, thresholds=thresholds)
+    return open_bundle(bundle, batch=batch, threads=threads, thresholds=thresholds, max_error=max_error, sure=sure)
 
 
 def __getattr__(name: str) -> str:

@@ -94,6 +94,13 @@ def test_options_of_layouts_are_refused_for_a_classifier(bundle, folder, tmp_pat
         predict_files(bundle, [folder], tmp_path / "out", thresholds=["0.4"])
 
 
+def test_options_of_classifiers_are_refused_for_layouts(layout_bundle, pdf, tmp_path):
+    with pytest.raises(
+        InputError, match=r"an error rate is for classes; this bundle predicts the layout .* --threshold"
+    ):
+        predict_files(layout_bundle, [pdf], tmp_path / "out", max_error=0.02)
+
+
 def test_a_format_of_the_other_task_shows_what_there_is(layout_bundle, pdf, tmp_path):
     with pytest.raises(InputError, match="unknown result format 'csv'"):
         predict_files(layout_bundle, [pdf], tmp_path / "out", formats=["csv"])

@@ -1,11 +1,15 @@
 """`distildoc predict`: a bundle on people's files. Never imports torch."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distildoc.cli.progress import bar
+
+if TYPE_CHECKING:
+    from distildoc.predict.abstaining import Choice
+    from distildoc.predict.files import Summary
 
 
 def predict(
@@ -23,6 +27,16 @@ def predict(
     ] = None,
     thresholds: Annotated[
         list[str] | None, typer.Option("--threshold", help="Layouts: least score, as in 0.4 or Table=0.6.")
+    ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option("--max-error", help="Classes: answer only as far as this error rate is kept, as in 0.02."),
+    ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(
+            "--sure", help="Classes: keep that rate with this probability, as in 0.95, not just on validation."
+        ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Layouts: read pages without text (extra ocr).")] = False,
     batch: Annotated[int | None, typer.Option(min=1, help="Pages a batch; default: 8, layouts 1.")] = None,
@@ -44,11 +58,29 @@ def predict(
             batch=batch,
             threads=threads,
             thresholds=thresholds or (),
+            max_error=max_error,
+            sure=sure,
             ocr=ocr,
             skip_bad=skip_bad,
             progress=advance,
         )
     failed = f", {summary.failed} could not be read" if summary.failed else ""
     typer.echo(f"{summary.pages} pages{failed}")
+    if summary.choice is not None:
+        for line in _abstaining(summary, summary.choice):
+            typer.echo(line)
     for path in summary.written:
         typer.echo(path)
+
+
+def _abstaining(summary: "Summary", choice: "Choice") -> list[str]:
+    """How many pages were answered, and what the threshold for that rests on."""
+    point = choice.point
+    means = "for pages like these" if choice.guaranteed else "had the threshold been fixed beforehand"
+    return [
+        f"{summary.pages - summary.abstained} answered, {summary.abstained} abstained (confidence below "
+        f"{point.threshold:g})",
+        f"that threshold answered {point.answered} of {choice.pages} validation pages, {point.errors} wrongly "
+        f"({point.rate:.2%}); the error rate is at most {choice.bound:.2%} with {100 * choice.sure:g} % confidence, "
+        f"{means}",
+    ]

@@ -14,6 +14,7 @@ from distildoc.models.load import fingerprint
 from distildoc.schema.bundle import DEFAULT_THRESHOLD, DESCRIPTION, Bundle, Graph, read_bundle, stored
 from distildoc.schema.preprocess import Preprocess
 from distildoc.schema.report import Report
+from distildoc.schema.selective import SelectiveCurve
 from distildoc.schema.writing import new_folder
 
 GRAPH = "model.onnx"
@@ -30,12 +31,14 @@ def write_bundle(
     temperature: float = 1.0,
     thresholds: Mapping[str, float] | None = None,
     nms_iou: float | None = None,
+    selective: SelectiveCurve | None = None,
     source: Mapping[str, str] | None = None,
     report: Report | None = None,
 ) -> Bundle:
     """Export a student with everything that running it elsewhere takes, and read it back once.
 
-    temperature, thresholds, nms_iou: see Bundle; the first is for classifiers, the others for detectors.
+    temperature, selective  see Bundle; for classifiers.
+    thresholds, nms_iou     see Bundle; for detectors.
     source  where it comes from, by name, e.g. run and config hash; the student's fingerprint is added.
     report  its evaluation, for the model card and `report.json`.
 
@@ -58,6 +61,7 @@ def write_bundle(
             scores={name: score.value for name, score in report.scores.items()} if report else {},
             thresholds=_thresholds(model, thresholds),
             nms_iou=nms_iou,
+            selective=selective,
         )
         (part / DESCRIPTION).write_text(json.dumps(bundle.to_json(), indent=1), encoding="utf-8")
         (part / CARD).write_text(model_card(bundle, report, obstacle=_obstacle(model, preprocess)), encoding="utf-8")

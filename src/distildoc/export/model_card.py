@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from distildoc.export.abstaining_text import abstaining_text
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.report import Report, Score
 
@@ -45,7 +46,7 @@ def model_card(bundle: Bundle, report: Report | None, *, obstacle: str | None = 
     """
     layouts = bundle.task == "detection"
     parts = [_front(layouts), *(_layout_text(bundle, obstacle) if layouts else (_purpose(bundle), _usage(bundle)))]
-    parts += [_scores(report), _facts("Cost", bundle.cost)]
+    parts += [_scores(report), abstaining_text(bundle.selective), _facts("Cost", bundle.cost)]
     parts += [_facts("Origin", bundle.source), _facts("Made with", bundle.versions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

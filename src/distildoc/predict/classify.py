@@ -18,9 +18,11 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return probabilities
 
 
-def classified(page: Page, labels: tuple[str, ...], probabilities: NDArray[np.float32]) -> Classification | FailedPage:
+def classified(
+    page: Page, labels: tuple[str, ...], probabilities: NDArray[np.float32], *, threshold: float | None = None
+) -> Classification | FailedPage:
     """The prediction for a page; a network that gave no finite numbers has failed on it."""
     if not np.isfinite(probabilities).all():
         reason = f"{page.id}: the network gave numbers that are not finite"
         return FailedPage(page.id, page.source, page.number, reason)
-    return Classification(page, labels, probabilities)
+    return Classification(page, labels, probabilities, threshold)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from distildoc.predict import GROUPS, WRITERS
+from distildoc.predict.abstaining import Choice
+from distildoc.predict.onnx_runtime import OnnxClassifier
 from distildoc.predict.open import open_bundle
 from distildoc.predict.page_text import own_words, words_or_ocr
 from distildoc.predict.reading import Reading, WordsOf, read
@@ -39,11 +41,17 @@ class LayoutWriter(Writer, Protocol):
 
 @dataclass(frozen=True)
 class Summary:
-    """Pages predicted, pages that could not be read, and the files and folders written."""
+    """Pages predicted, pages that could not be read, and the files and folders written.
+
+    abstained  how many of the predicted pages were not answered.
+    choice     the threshold for that, and what it rests on; None where every page was to be answered.
+    """
 
     pages: int
     failed: int
     written: tuple[Path, ...]
+    abstained: int = 0
+    choice: Choice | None = None
 
 
 def predict_files(
@@ -58,6 +66,8 @@ def predict_files(
     batch: int | None = None,
     threads: int | None = None,
     thresholds: Sequence[str] = (),
+    max_error: float | None = None,
+    sure: float | None = None,
     ocr: bool = False,
     skip_bad: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -68,6 +78,8 @@ def predict_files(
     formats     names of WRITERS for the bundle's task; None: all of them.
     batch       pages a run of the network; None: 8 for a classifier, 1 for layouts.
     thresholds  layouts: least score of a region, as in 0.4 for all classes or Table=0.6 for one.
+    max_error   classes: abstain from pages, least sure first, so that this error rate is kept (predict/abstaining.py).
+    sure        classes: probability with which it is to be kept on pages like those of validation.
     ocr         layouts: read pages that carry no text (extra `ocr`).
     skip_bad    let pages that cannot be read stand in the results as failed; else the first one raises InputError.
     progress    called with (done, total) after every page.
@@ -77,17 +89,23 @@ def predict_files(
     described = read_bundle(bundle)
     writers = [_writer(name, described.task) for name in dict.fromkeys(formats or WRITERS[described.task])]
     wanted_scores = parse_thresholds(thresholds, described.labels)
-    predictor = open_bundle(bundle, batch=batch, threads=threads, thresholds=wanted_scores)
+    opened = open_bundle(bundle, batch=batch, threads=threads, thresholds=wanted_scores, max_error=max_error, sure=sure)
     wanted = None if pages is None else parse_page_range(pages)
     total = count_pages(paths, recursive=recursive, pages=wanted, password=password)
     stream = pages_from(paths, recursive=recursive, pages=wanted, password=password)
-    results = _results(predictor(stream), _words_of(described.task, writers, ocr=ocr, threads=threads))
-    counts = Counter[bool]()
+    results = _results(opened(stream), _words_of(described.task, writers, ocr=ocr, threads=threads))
+    counts = Counter[str]()
     with new_files(Path(out)) as part:
         for result in _written(results if skip_bad else _all_readable(results), writers, part, described):
-            counts[isinstance(result, FailedPage)] += 1
+            counts[_state(result)] += 1
             progress(counts.total(), total)
-    return Summary(counts[False], counts[True], tuple(Path(out) / writer.TARGET for writer in writers))
+    return Summary(
+        counts["answered"] + counts["abstained"],
+        counts["failed"],
+        tuple(Path(out) / writer.TARGET for writer in writers),
+        counts["abstained"],
+        opened.choice if isinstance(opened, OnnxClassifier) else None,
+    )
 
 
 def parse_thresholds(options: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
@@ -111,6 +129,12 @@ def parse_thresholds(options: Sequence[str], labels: Sequence[str]) -> dict[str,
         named.update({label: score} if label else {})
         every = every if label else dict.fromkeys(labels, score)
     return {**every, **named}
+
+
+def _state(result: Result | FailedPage) -> str:
+    if isinstance(result, FailedPage):
+        return "failed"
+    return "abstained" if isinstance(result, Classification) and result.abstained else "answered"
 
 
 def _words_of(task: str, writers: Sequence[Writer], *, ocr: bool, threads: int | None) -> WordsOf | None:

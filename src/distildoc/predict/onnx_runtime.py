@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distildoc.predict.abstaining import Choice, check_wanted, chosen
 from distildoc.predict.classify import classified, softmax
 from distildoc.predict.decoding import Decoded, decoded, pixels_of
 from distildoc.predict.session import bundle_for, check_graph, open_session
+from distildoc.schema.bundle import Bundle
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Classification
@@ -17,18 +19,31 @@ from distildoc.schema.preprocess import to_network_input
 
 
 class OnnxClassifier:
-    """Pages to calibrated class probabilities, in order; at most `batch` decoded pages are held at a time."""
+    """Pages to calibrated class probabilities, in order; at most `batch` decoded pages are held at a time.
 
-    def __init__(self, folder: str | Path, *, batch: int = 8, threads: int | None = None) -> None:
+    choice  the threshold below which it abstains, and what that rests on; None where it answers every page.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        batch: int = 8,
+        threads: int | None = None,
+        max_error: float | None = None,
+        sure: float | None = None,
+    ) -> None:
         """Open a bundle; raises InputError where it is damaged or does not say what its graph does.
 
-        batch    pages a run of the network.
-        threads  CPU threads; None: one a core.
+        batch            pages a run of the network.
+        threads          CPU threads; None: one a core.
+        max_error, sure  abstain where that error rate would be passed (predict/abstaining.py).
         """
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
         self.bundle = bundle_for(folder, "classification")
         self.batch = batch
+        self.choice = _choice(self.bundle, max_error, sure, where=str(folder))
         self._session = open_session(Path(folder) / self.bundle.graph.file, threads)
         classes = check_graph(self._session, self.bundle, str(folder))[self.bundle.graph.outputs[0]][-1]
         if classes != len(self.labels):
@@ -60,14 +75,30 @@ class OnnxClassifier:
 
     def _classified(self, chunk: Sequence[Decoded]) -> Iterator[Classification | FailedPage]:
         read = [entry for entry in chunk if not isinstance(entry, FailedPage)]
+        threshold = self.choice.point.threshold if self.choice else None
         rows = iter(softmax(self.logits(np.stack([pixels for _, pixels in read])))) if read else iter(())
         for entry in chunk:
             if isinstance(entry, FailedPage):
                 yield entry
             else:
-                yield classified(entry[0], self.labels, next(rows))
+                yield classified(entry[0], self.labels, next(rows), threshold=threshold)
 
 
 def load(folder: str | Path, *, batch: int = 8, threads: int | None = None) -> OnnxClassifier:
     """Open a classification bundle; `load(folder)(pages)` gives a prediction for every page."""
     return OnnxClassifier(folder, batch=batch, threads=threads)
+
+
+def _choice(bundle: Bundle, max_error: float | None, sure: float | None, *, where: str) -> Choice | None:
+    check_wanted(max_error, sure)
+    if max_error is None:
+        return None
+    if bundle.selective is None:
+        raise InputError(
+            f"{where}: the bundle has no risk-coverage curve to choose a threshold from; run `distildoc export` on its "
+            "run again, with this version"
+        )
+    try:
+        return chosen(bundle.selective, max_error, sure=sure)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

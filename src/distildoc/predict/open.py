@@ -17,15 +17,24 @@ def open_bundle(
     batch: int | None = None,
     threads: int | None = None,
     thresholds: Mapping[str, float] | None = None,
+    max_error: float | None = None,
+    sure: float | None = None,
 ) -> OnnxClassifier | OnnxLayout:
-    """The predictor of a bundle; InputError where the folder is none, or a classifier is given thresholds.
+    """The predictor of a bundle; InputError where the folder is none, or is given what is for the other task.
 
-    batch       pages a run of the network; None: 8 for a classifier, 1 for layouts.
-    threads     CPU threads; None: one a core.
-    thresholds  layouts: least score of a region, by class; other classes keep those of the bundle.
+    batch            pages a run of the network; None: 8 for a classifier, 1 for layouts.
+    threads          CPU threads; None: one a core.
+    thresholds       layouts: least score of a region, by class; other classes keep those of the bundle.
+    max_error, sure  classifiers: abstain where that error rate would be passed (predict/abstaining.py).
     """
     if read_bundle(folder).task == "detection":
+        if max_error is not None or sure is not None:
+            raise InputError(
+                f"{folder}: an error rate is for classes; this bundle predicts the layout of pages, set the least "
+                "score of a region with --threshold"
+            )
         return OnnxLayout(folder, batch=1 if batch is None else batch, threads=threads, thresholds=thresholds)
     if thresholds:
         raise InputError(f"{folder}: thresholds are for layouts; this bundle predicts the classes of pages")
-    return OnnxClassifier(folder, batch=CLASSIFIER_BATCH if batch is None else batch, threads=threads)
+    pages = CLASSIFIER_BATCH if batch is None else batch
+    return OnnxClassifier(folder, batch=pages, threads=threads, max_error=max_error, sure=sure)

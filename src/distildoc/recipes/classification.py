@@ -29,6 +29,7 @@ from distildoc.export.bundle import write_bundle
 from distildoc.export.verify import verify as verify_bundle
 from distildoc.models.build import build_model, settings_of
 from distildoc.predict.onnx_runtime import load
+from distildoc.recipes.abstaining import curve_of, exported_curve
 from distildoc.recipes.begin import built
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.exam import Exam, summary
@@ -64,9 +65,11 @@ def score(student: Model, loader: Loader) -> float:
 
 def learnt(config: RunConfig, student: Model, loader: Loader) -> dict[str, object]:
     logits, labels = logits_on(student, loader)
+    temperature = fit_temperature(logits, labels) if config.export.calibrate else 1.0
     return {
-        "temperature": fit_temperature(logits, labels) if config.export.calibrate else 1.0,
+        "temperature": temperature,
         "validation_accuracy": float((logits.argmax(1) == labels).mean()),
+        "selective": curve_of(logits, labels, temperature=temperature).to_json(),
     }
 
 
@@ -98,6 +101,7 @@ def export(student: Model, learnt: Learnt, *, config: RunConfig, folder: RunFold
         student,
         preprocess=preprocess_of(config),
         temperature=float(learnt["temperature"]),
+        selective=exported_curve(config, student, learnt),
         source=folder.source(),
         report=read_report(stored) if stored.is_file() else None,
     )

@@ -9,7 +9,7 @@ report.json   the evaluation, where there was one
 A layout bundle is a docling layout model too: config.json and preprocessor_config.json are what docling reads.
 
 Format 2 added thresholds and nms_iou, for detection. A classification bundle is still written in format 1, which can
-say all of it, so that its id stays and earlier versions read it.
+say all of it, so that its id stays and earlier versions read it. Format 3 is one with the curve it can abstain by.
 """
 
 import hashlib
@@ -24,8 +24,11 @@ from typing import Literal, TypeVar
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.json_files import read_json
 from distildoc.schema.preprocess import Preprocess
+from distildoc.schema.selective import SelectiveCurve, curve_from_json
 
 FORMATS = {"classification": 1, "detection": 2}  # by task; raised when the meaning of a field changes
+ABSTAINS = 3  # format of a classification bundle with a curve
+READS = (*FORMATS.values(), ABSTAINS)
 DESCRIPTION = "bundle.json"
 MAX_FILE_BYTES = 2 << 30  # what one ONNX file can hold
 MAX_SIDE_PX = 8192
@@ -66,6 +69,7 @@ class Bundle:
     thresholds   detection: least score of a region that is shown, by class; another class has DEFAULT_THRESHOLD.
     nms_iou      detection: of two regions that overlap by more than this IoU the less certain one is dropped; None
                  where the network says each region once.
+    selective    classification: errors on validation pages by threshold of confidence; None where there is no curve.
     """
 
     task: str
@@ -80,10 +84,13 @@ class Bundle:
     scores: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     nms_iou: float | None = None
+    selective: SelectiveCurve | None = None
 
     def __post_init__(self) -> None:
         if self.task not in FORMATS:
             raise ValueError(f"'task' must be one of {', '.join(FORMATS)}, got {_shown(self.task)}")
+        if self.selective is not None and self.task != "classification":
+            raise ValueError(f"'selective' is for classification, the task is {self.task}")
         for name in self.thresholds:
             if name not in self.labels:
                 raise ValueError(f"'thresholds' names no class with '{name}'; {closest(name, self.labels)}")
@@ -98,7 +105,10 @@ class Bundle:
         fields = asdict(self)
         if self.task == "classification":
             del fields["thresholds"], fields["nms_iou"]
-        return {"format": FORMATS[self.task], **fields}
+        if self.selective is None:
+            del fields["selective"]
+            return {"format": FORMATS[self.task], **fields}
+        return {"format": ABSTAINS, **fields, "selective": self.selective.to_json()}
 
 
 def read_bundle(folder: str | Path) -> Bundle:
@@ -117,10 +127,10 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
     """The bundle in decoded JSON; raises InputError naming the place, the field and the value."""
-    if content.get("format") not in FORMATS.values():
-        known = " and ".join(map(str, FORMATS.values()))
+    if content.get("format") not in READS:
+        known = ", ".join(map(str, READS))
         raise InputError(f"{where}: bundle format {content.get('format')!r}, this version reads {known}; {WAY_OUT}")
-    later = content["format"] != 1
+    layouts, abstains = content["format"] == FORMATS["detection"], content["format"] == ABSTAINS
     try:
         bundle = Bundle(
             task=_text(content["task"], "task"),
@@ -133,8 +143,9 @@ def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
             versions=_each(content["versions"], "versions", _text),
             cost=_each(content["cost"], "cost", _number),
             scores=_each(content["scores"], "scores", _number),
-            thresholds=_each(content["thresholds"], "thresholds", _share) if later else {},
-            nms_iou=_share_or_none(content["nms_iou"], "nms_iou") if later else None,
+            thresholds=_each(content["thresholds"], "thresholds", _share) if layouts else {},
+            nms_iou=_share_or_none(content["nms_iou"], "nms_iou") if layouts else None,
+            selective=curve_from_json(content["selective"], "selective") if abstains else None,
         )
     except KeyError as error:
         raise InputError(f"{where}: the bundle has no field {error}; {WAY_OUT}") from None

@@ -12,20 +12,30 @@ from distildoc.schema.pages import FailedPage, Page
 
 @dataclass(frozen=True)
 class Classification:
-    """Calibrated class probabilities of one page; `labels[i]` goes with `probabilities[i]`."""
+    """Calibrated class probabilities of one page; `labels[i]` goes with `probabilities[i]`.
+
+    threshold  least confidence that is an answer; None where every page is answered.
+    """
 
     page: Page
     labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    threshold: float | None = None
 
     @property
     def label(self) -> str:
+        """The most probable class, also where the prediction abstains from naming it."""
         return self.labels[int(self.probabilities.argmax())]
 
     @property
     def confidence(self) -> float:
         """Largest probability, 0..1."""
         return float(self.probabilities.max())
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the confidence is below the threshold."""
+        return self.threshold is not None and self.confidence < self.threshold
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Classification
 
 TARGET = "predictions.csv"
-COLUMNS = ("id", "source", "page", "label", "confidence", "error")
+COLUMNS = ("id", "source", "page", "label", "confidence", "error", "abstained")
 
 
 @contextmanager
 def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | FailedPage], None]]:
-    """Give the function that writes one page: columns id, source, page, label, confidence, error, then p:CLASS.
+    """Give the function that writes one page: columns id, source, page, label, confidence, error, abstained, p:CLASS.
 
-    Bytes of a file name that are no UTF-8 are written as \\udcNN.
+    `abstained` is true or false; the label of a page that was abstained from is empty, and so are all columns but the
+    place and the error of a page that failed. Bytes of a file name that are no UTF-8 are written as \\udcNN.
     """
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         table = csv.writer(file)
@@ -25,10 +26,11 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | F
 
         def write(page: Classification | FailedPage) -> None:
             if isinstance(page, FailedPage):
-                table.writerow([page.id, page.source, page.number, "", "", page.reason, *[""] * len(bundle.labels)])
+                table.writerow([page.id, page.source, page.number, "", "", page.reason, "", *[""] * len(bundle.labels)])
                 return
             probabilities = [f"{value:.7f}" for value in page.probabilities]
             where = (page.page.id, page.page.source, page.page.number)
-            table.writerow([*where, page.label, f"{page.confidence:.7f}", "", *probabilities])
+            label, abstained = ("", "true") if page.abstained else (page.label, "false")
+            table.writerow([*where, label, f"{page.confidence:.7f}", "", abstained, *probabilities])
 
         yield write

@@ -19,7 +19,11 @@ def writing(path: Path, bundle: Bundle) -> Iterator[Callable[[Classification | F
     """Give the function that writes one page.
 
     {"format", "distildoc", "bundle": {"id", "task", "labels"}, "pages": [{"id", "source", "page", "label",
-    "confidence", "probabilities": {label: 0..1}}], "failed": [{"id", "source", "page", "reason"}]}
+    "confidence", "abstained", "threshold", "probabilities": {label: 0..1}}],
+    "failed": [{"id", "source", "page", "reason"}]}
+
+    A page that was abstained from has the label null; the class it might have is the most probable one. The threshold
+    is null where every page was to be answered.
 
     Bytes of a file name that are no UTF-8 are escaped as JSON escapes them, and `os.fsencode` gives them back.
     """
@@ -54,8 +58,10 @@ def _record(prediction: Classification) -> dict[str, object]:
         "id": prediction.page.id,
         "source": prediction.page.source,
         "page": prediction.page.number,
-        "label": prediction.label,
+        "label": None if prediction.abstained else prediction.label,
         "confidence": round(prediction.confidence, 7),
+        "abstained": prediction.abstained,
+        "threshold": prediction.threshold,
         "probabilities": dict(zip(prediction.labels, probabilities, strict=True)),
     }
 
