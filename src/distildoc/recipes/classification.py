@@ -18,6 +18,7 @@ from distildoc.data.loader import Loader
 from distildoc.data.pageset import PageSet
 from distildoc.data.readers.folder import read as read_folder
 from distildoc.data.targets import ClassTargets, Targets
+from distildoc.evaluate.corruption import class_scores
 from distildoc.evaluate.cost import cost_of
 from distildoc.evaluate.run import Evaluation, report_of
 from distildoc.evaluate.run import evaluate as score_pages
@@ -79,13 +80,17 @@ def labelled(path: Path) -> PageSet:
 
 
 def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -> str:
-    predictor = TorchPredictor(student, preprocess_of(config), temperature=float(learnt["temperature"]))
+    predictor = _predictor(config, student, learnt)
     found = _scored(predictor, exam)
     found = replace(found, report=replace(found.report, cost=cost_of(student, size_of(config))))
     write_evaluation(found, exam.out)
     raw = report_of(_without_temperature(found.table, predictor.temperature), source={"temperature": "1"})
     write_text(exam.out / "report_uncalibrated.json", json.dumps(raw.to_json(), indent=1) + "\n")
     return summary(found.report, SHOWN)
+
+
+def scores(config: RunConfig, student: Model, learnt: Learnt, *, pages: Iterable[Page]) -> dict[str, float]:
+    return class_scores(_predictor(config, student, learnt), pages)
 
 
 def evaluate_bundle(bundle: Path, exam: Exam) -> str:
@@ -124,6 +129,10 @@ def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], ND
         found = [(model(b.pixels.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
     logits, labels = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return logits, labels
+
+
+def _predictor(config: RunConfig, student: Model, learnt: Learnt) -> TorchPredictor:
+    return TorchPredictor(student, preprocess_of(config), temperature=float(learnt["temperature"]))
 
 
 def _scored(predictor: Predictor[Classification], exam: Exam) -> Evaluation:

@@ -13,6 +13,7 @@ from distildoc.data.loader import Loader
 from distildoc.data.pageset import PageSet
 from distildoc.data.readers.coco import read as read_coco
 from distildoc.data.targets import BoxTargets, Targets
+from distildoc.evaluate.corruption import layout_scores
 from distildoc.evaluate.cost import cost_of
 from distildoc.evaluate.layout import TorchDetector, evaluate_layout
 from distildoc.evaluate.layout_report import LayoutEvaluation
@@ -76,6 +77,10 @@ def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -
     found = replace(found, report=replace(found.report, cost=cost_of(student, size_of(config))))
     write_layout(found, exam.out)
     return summary(found.report, SHOWN)
+
+
+def scores(config: RunConfig, student: Model, learnt: Learnt, *, pages: Iterable[Page]) -> dict[str, float]:
+    return layout_scores(TorchDetector(as_detector(student), preprocess_of(config)), pages)
 
 
 def evaluate_bundle(bundle: Path, exam: Exam) -> str:

@@ -1,9 +1,11 @@
 """Exam: the labelled pages that something is scored on, once, and where the result goes."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distildoc.data.pageset import PageSet
 from distildoc.schema.pages import Page
 from distildoc.schema.report import Report
 
@@ -27,3 +29,8 @@ def summary(report: Report, shown: Sequence[str]) -> str:
     scores = [f"{name} {(s := report.scores[name]).value:.4f} [{s.low:.4f}, {s.high:.4f}]" for name in shown]
     failed = f", {report.failed} unreadable" if report.failed else ""
     return f"{', '.join(scores)} on {report.pages} pages{failed}"
+
+
+def exam_hash(model: str, settings: object, pages: PageSet) -> str:
+    """16 hex digits that change with the fingerprint of the student, the settings of an exam, and its pages."""
+    return hashlib.sha256(repr((model, settings, pages.fingerprint)).encode()).hexdigest()[:16]

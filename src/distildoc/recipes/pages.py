@@ -5,10 +5,10 @@ from pathlib import Path
 
 from distildoc.data import data_module
 from distildoc.data.pageset import PageSet, check_pages, hold_out, per_class, relabel, write_ids
-from distildoc.recipes.config import DataConfig, HoldOut, SourceConfig
+from distildoc.recipes.config import DataConfig, HoldOut, RunConfig, SourceConfig
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.settings import checked_settings
-from distildoc.schema.errors import InputError
+from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.labels import LabelMap
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.taxonomies import taxonomy_map
@@ -60,6 +60,21 @@ def test_pages(data: DataConfig, labels: tuple[str, ...]) -> PageSet:
     for seen, where in zip(listed_pages(data), ("data.train", "data.validation"), strict=True):
         _refuse_shared(pages, seen, "data.test", where)
     return pages
+
+
+def shifted_pages(config: RunConfig, labels: tuple[str, ...]) -> dict[str, PageSet]:
+    """Other labelled pages to be examined on, by name; raises InputError as `test_pages` does."""
+    found: dict[str, PageSet] = {}
+    if config.exams is None:
+        return found
+    if config.data.test is None:
+        raise ConfigError("exams: the run names no test pages to compare with; add `data.test`, or drop the exams")
+    for name, source in config.exams.shifted.items():
+        where = f"exams.shifted.{name}"
+        found[name] = _aligned(_read(source, config.data, where), labels, where)
+        for seen, elsewhere in zip(listed_pages(config.data), ("data.train", "data.validation"), strict=True):
+            _refuse_shared(found[name], seen, where, elsewhere)
+    return found
 
 
 def write_splits(splits: Splits, folder: Path) -> None:

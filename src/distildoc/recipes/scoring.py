@@ -4,6 +4,7 @@ from pathlib import Path
 
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.exam import Exam
+from distildoc.recipes.exams import exams
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import listed_pages, test_pages
@@ -14,7 +15,7 @@ from distildoc.schema.errors import InputError
 
 
 def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> str:
-    """Score a run's student on its test pages, whose pixels are read here and nowhere else."""
+    """Score a run's student on its test pages, which no stage before has read, then do the exams that the run names."""
     if (run / DESCRIPTION).is_file():
         raise InputError(f"{run}: a bundle has no test pages of its own; name some with --pages, and --out")
     folder = RunFolder(run)
@@ -28,7 +29,7 @@ def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> s
         line = TASKS[config.task].evaluate(config, student, trained, exam=exam)
     report = folder.evaluation / "report.json"
     folder.finish("evaluate", {"report": str(report.relative_to(run)), "pages": pages.fingerprint})
-    return f"{run}: {line}"
+    return "\n".join([f"{run}: {line}", *exams(run, screen)])
 
 
 def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool, screen: Screen = SILENT) -> str:

@@ -31,7 +31,8 @@ class TaskRecipe(Protocol):
                read its outputs (a temperature, thresholds).
     labelled   pages for `evaluate --pages`, from a path that the user named.
     evaluate   score a finished student; the main scores in a line.
-    evaluate_bundle  the same of a bundle in a folder.
+    scores     a few scores of a finished student, without intervals or files, for many sets of pages.
+    evaluate_bundle  `evaluate` of a bundle in a folder.
     export     write the bundle into the run's folder.
     verify     compare the bundle with its student on pages; what was found, for run.json, and in a line.
     """
@@ -49,6 +50,10 @@ class TaskRecipe(Protocol):
     def labelled(self, path: Path) -> PageSet: ...
 
     def evaluate(self, config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -> str: ...
+
+    def scores(
+        self, config: RunConfig, student: Model, learnt: Learnt, *, pages: Iterable[Page]
+    ) -> dict[str, float]: ...
 
     def evaluate_bundle(self, bundle: Path, exam: Exam) -> str: ...
 

@@ -16,7 +16,7 @@ from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, part
 from distildoc.recipes.config import RunConfig, TermConfig
 from distildoc.recipes.files import config_hash
 from distildoc.recipes.folder import RunFolder
-from distildoc.recipes.pages import Splits, test_pages, training_pages, write_splits
+from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.sizes import preprocess_of
 from distildoc.recipes.tasks import TASKS
@@ -49,6 +49,8 @@ def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
         lines.append(f"cache    {cache} is not written yet; `distildoc cache` and `run` write it")
     if config.data.test is not None:
         lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
+    for name, pages in shifted_pages(config, splits.train.labels).items():
+        lines.append(f"shifted  {len(pages)} pages of {name}, not decoded here")
     return lines
 
 

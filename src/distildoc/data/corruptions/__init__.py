@@ -1,4 +1,5 @@
-"""Damage that pages suffer between printer and file, in eight kinds of five severities."""
+"""Damage that pages suffer between printer and file: eight kinds of five severities, from 1 mild to 5 harsh."""
 
-KINDS = ("scan_noise", "skew", "blur", "jpeg", "low_resolution", "stamps", "colour", "fax")
-SEVERITIES = (1, 2, 3, 4, 5)  # mild to harsh
+from distildoc.data.corruptions.corrupt import KINDS, SEVERITIES, VERSION, corrupted, moved
+
+__all__ = ["KINDS", "SEVERITIES", "VERSION", "corrupted", "moved"]
