@@ -27,10 +27,10 @@ def gram(features: NDArray[np.float32] | Floats) -> Floats:
     CKA does not see the shift; features that are the same on every page come out exactly 0. Raises ValueError for
     features of another shape, or that are not finite.
     """
-    values = np.asarray(features, np.float64)
+    values = np.array(features, np.float64)
     if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
         raise ValueError(f"finite features [N, D] are wanted, got {values.shape}")
-    values = values - values[0]
+    values -= values[0].copy()
     return np.asarray(values @ values.T)
 
 
