@@ -53,11 +53,13 @@ class Planned:
     after: tuple[str, ...]
 
     def folder(self, study: Path) -> Path:
-        return study / "runs" / f"{self.name}-{self.key}"
+        """Where the run lies or will lie; one that was begun under another name stays where it is."""
+        begun = sorted((study / "runs").glob(f"*-{self.key}"))
+        return begun[0] if begun else study / "runs" / f"{self.name}-{self.key}"
 
 
 class Grid:
-    """The runs of a study in a folder; nothing is read from or written to it.
+    """The runs of a study in a folder; nothing is written to it.
 
     Raises ConfigError where the study names a run, method, model or setting that does not exist.
     """
@@ -85,12 +87,12 @@ class Grid:
             raise ConfigError(f"study '{self.study.name}': the runs {' -> '.join((*asked, name))} wait for each other")
         if name not in self.before:
             content = changed(self.study.run, self.study.before[name])
-            for other in _named(content):
-                self._prepare(other, (*asked, name))
-            self.before[name] = self._planned(name, content, seed=None)
+            self.before[name] = self._planned(name, content, seed=None, asked=(*asked, name))
         return self.before[name]
 
-    def _planned(self, name: str, content: Mapping[str, Any], *, seed: int | None) -> Planned:
+    def _planned(
+        self, name: str, content: Mapping[str, Any], *, seed: int | None, asked: tuple[str, ...] = ()
+    ) -> Planned:
         where = f"study '{self.study.name}', run '{name}'"
         full = {**content, "name": name if seed is None else f"{name}-s{seed}"}
         if seed is not None:
@@ -100,7 +102,7 @@ class Grid:
         if config.teacher is not None and not learns_from_teacher(config):
             config = config.model_copy(update={"teacher": None})
         named = tuple(_named(config.model_dump(include={"start", "teacher"})))
-        runs = {other: self._prepare(other, (name,) if seed is None else ()) for other in named}
+        runs = {other: self._prepare(other, asked) for other in named}
         key = _key(config, {other: run.key for other, run in runs.items()})
         placed = _with_folders(config, {other: str(run.folder(self.folder)) for other, run in runs.items()})
         return Planned(placed.name, placed, key, tuple(run.key for run in runs.values()))
@@ -164,5 +166,7 @@ def _with_folders(config: RunConfig, folders: Mapping[str, str]) -> RunConfig:
 def _key(config: RunConfig, keys: Mapping[str, str]) -> str:
     """16 hex digits of what determines the trained run, those it builds on included; not of names and folders."""
     content = config.model_dump(mode="json", exclude_defaults=True, exclude=ASIDE)
+    if not content.get("export", True):
+        del content["export"]
     text = json.dumps([content, dict(sorted(keys.items()))], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -29,7 +29,7 @@ CELLS = "cells.json"
 def write_plan(plan: Plan, folder: Path) -> None:
     """Both files, each whole or not at all."""
     write_text(folder / STUDY, yaml.safe_dump(dump_study(plan.study), sort_keys=False))
-    write_text(folder / CELLS, json.dumps(_listing(plan), indent=1) + "\n")
+    write_text(folder / CELLS, json.dumps(_listing(plan, folder), indent=1) + "\n")
 
 
 def read_planned(folder: Path) -> StudyConfig:
@@ -39,7 +39,7 @@ def read_planned(folder: Path) -> StudyConfig:
     return validated(StudyConfig, read_yaml(folder / STUDY), str(folder / STUDY))
 
 
-def _listing(plan: Plan) -> dict[str, Any]:
+def _listing(plan: Plan, folder: Path) -> dict[str, Any]:
     study = plan.study
     return {
         "format": FORMAT,
@@ -51,12 +51,12 @@ def _listing(plan: Plan) -> dict[str, Any]:
         "baseline": None if study.baseline is None else study.baseline.name,
         "seeds": list(study.seeds),
         "cells": [
-            {**_named(cell.run), "at": dict(cell.at), "seed": cell.seed, "baseline": cell.baseline}
+            {**_named(cell.run, folder), "at": dict(cell.at), "seed": cell.seed, "baseline": cell.baseline}
             for cell in plan.cells
         ],
-        "before": [_named(run) for run in plan.before],
+        "before": [_named(run, folder) for run in plan.before],
     }
 
 
-def _named(run: Planned) -> dict[str, str]:
-    return {"name": run.name, "key": run.key, "folder": str(run.folder(Path()))}
+def _named(run: Planned, folder: Path) -> dict[str, str]:
+    return {"name": run.name, "key": run.key, "folder": run.folder(folder).relative_to(folder).as_posix()}
