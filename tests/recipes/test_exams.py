@@ -135,6 +135,16 @@ def test_exams_can_be_added_to_a_finished_run(config_of: ConfigOf, tmp_path: Pat
     assert fingerprint(load_model(tmp_path / "run" / "model")) == model
 
 
+def test_agreement_is_an_exam_where_there_is_a_teacher(config_of: ConfigOf, teacher: Path, tmp_path: Path) -> None:
+    taught = {"teacher": {"runs": [str(teacher)]}, "terms": [{"method": "kd", "temperature": 4.0}]}
+    for name, more in (("alone", {}), ("taught", taught)):
+        stages.train(config_of(exams={"agreement": {"pages": 9}}, **more), tmp_path / name)
+        line = stages.evaluate(tmp_path / name).splitlines()[1]
+        assert ("no teacher" in line) == (name == "alone")
+    assert not (tmp_path / "alone" / "exams").exists()
+    assert read(tmp_path / "taught" / "exams" / "agreement.json")["pages"] == 9
+
+
 def test_a_second_run_makes_no_damaged_page_that_the_first_has_kept(
     examined: tuple[RunConfig, Path], tmp_path: Path
 ) -> None:

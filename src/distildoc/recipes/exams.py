@@ -18,6 +18,7 @@ from distildoc.data.pageset import PageSet, some
 from distildoc.evaluate.corruption import robustness
 from distildoc.evaluate.write import FAILED, REPORT
 from distildoc.models.load import fingerprint
+from distildoc.recipes.agreement import RESULT, agreement_exam
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.exam import Exam, exam_hash
 from distildoc.recipes.exams_config import CorruptionsConfig
@@ -62,10 +63,19 @@ def exams(run: Path, screen: Screen = SILENT) -> list[str]:
     if config.exams.corruptions is not None:
         lines.append(_corruptions(student, config.exams.corruptions, screen))
     if config.exams.agreement is not None:
-        from distildoc.recipes.agreement import agreement_exam
-
         lines.append(agreement_exam(folder, config.exams.agreement, screen))
     return lines
+
+
+def exams_are_done(folder: RunFolder, config: RunConfig) -> bool:
+    """Whether a finished run has a result of every exam that is wanted, and was given these very settings."""
+    wanted = config.exams
+    if wanted is None:
+        return True
+    files = [f"shifted/{name}/{REPORT}" for name in wanted.shifted]
+    files += [CORRUPTIONS] * (wanted.corruptions is not None)
+    files += [Path(RESULT).name] * (wanted.agreement is not None and config.teacher is not None)
+    return folder.config().exams == wanted and all((folder.path / FOLDER / file).is_file() for file in files)
 
 
 def _shifted(student: _Student, name: str, pages: PageSet, screen: Screen) -> str:

@@ -8,7 +8,7 @@ lost the same once both are brought to the size of a network.
 The plan follows ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): kinds of damage that no student was
 trained on, five severities, means over them. The kinds and their strengths are ours.
 
-Cost: 2 to 40 ms for a grey page of 1,000 x 773 pixels on one core.
+Cost: 1 to 40 ms for a grey page of 1,000 x 773 pixels on one core.
 """
 
 import hashlib
