@@ -39,6 +39,14 @@ def with_cache(config: RunConfig, folder: Path | None, taps: Sequence[str] = ())
     return config.model_copy(update={"teacher": teacher})
 
 
+def with_damaged(config: RunConfig, folder: Path) -> RunConfig:
+    """The run with the damaged pages of its exams kept in a folder."""
+    if config.exams is None or config.exams.corruptions is None or config.exams.corruptions.cache is not None:
+        return config
+    kept = config.exams.corruptions.model_copy(update={"cache": str(folder)})
+    return config.model_copy(update={"exams": config.exams.model_copy(update={"corruptions": kept})})
+
+
 def write_shared(runs: Sequence[RunConfig], folder: Path, screen: Screen) -> str:
     """Ask the teacher that some runs have in common once, for all features that any of them compares."""
     labels = listed_pages(runs[0].data)[0].labels

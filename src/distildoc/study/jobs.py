@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distildoc.recipes.config import RunConfig
+from distildoc.recipes.exams import exams_are_done
 from distildoc.recipes.folder import RunFolder
 from distildoc.schema.errors import InputError
-from distildoc.study.caches import cache_key, with_cache
+from distildoc.study.caches import cache_key, with_cache, with_damaged
 from distildoc.study.config import StudyConfig
 from distildoc.study.grid import Grid, Place, Planned
 from distildoc.study.search import found_at, search_key, search_path
@@ -119,7 +120,8 @@ def _with_caches(jobs: tuple[Job, ...], folder: Path, wanted: bool) -> tuple[Job
     for job in jobs:
         key = cache_key(job.runs[0], job.after) if wanted else None
         path = None if key is None else folder / "caches" / key
-        cached = replace(job, runs=(with_cache(job.runs[0], path),), after=(*job.after, *((key,) if key else ())))
+        run = with_cache(with_damaged(job.runs[0], folder / "caches" / "damaged"), path)
+        cached = replace(job, runs=(run,), after=(*job.after, *((key,) if key else ())))
         if key is not None:
             sharing.setdefault(key, []).append(job)
         result.append(cached)
@@ -148,4 +150,4 @@ def _run_is_done(config: RunConfig, folder: RunFolder, *, export: bool) -> bool:
         wanted.append("evaluate")
     if export:
         wanted += ["export", "verify"]
-    return all(folder.stage(name) is not None for name in wanted)
+    return all(folder.stage(name) is not None for name in wanted) and exams_are_done(folder, config)

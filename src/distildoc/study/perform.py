@@ -1,15 +1,16 @@
 """Perform: one job of a study, by whichever process is told to."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from distildoc.recipes import stages
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.files import config_hash
-from distildoc.recipes.folder import RunFolder
+from distildoc.recipes.exams import exams
+from distildoc.recipes.files import config_hash, dump
+from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.study.caches import cache_key, with_cache, write_shared
 from distildoc.study.grid import Grid, Planned
@@ -40,16 +41,21 @@ def perform(folder: Path, key: str, screen: Screen = SILENT) -> str:
 
 
 def _run(config: RunConfig, out: Path, *, export: bool, screen: Screen) -> str:
-    """All stages that are missing; the scores on the test pages in a line."""
+    """All stages and exams that are missing; the scores on the test pages in a line."""
     folder = RunFolder(out)
     line = _trained(config, folder, screen)
-    if config.data.test is not None and folder.stage("evaluate") is None:
-        line = stages.evaluate(out, screen=screen)
+    write_text(out / "config.yaml", dump(config))
+    if config.data.test is not None:
+        line = stages.evaluate(out, screen=screen) if folder.stage("evaluate") is None else _lines(exams(out, screen))
     if export and folder.stage("export") is None:
         screen.say(stages.export(out))
     if export and folder.stage("verify") is None:
         screen.say(stages.verify(out, screen))
-    return line.removeprefix(f"{out}: ")
+    return line.partition("\n")[0].removeprefix(f"{out}: ")
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "; ".join(line.partition(": ")[2] for line in lines)
 
 
 def _scorer(grid: Grid, screen: Screen) -> Callable[[Planned], float]:
