@@ -31,6 +31,10 @@ EXTRA_OF = {
     "datasets": "data",
     "pyarrow": "data",
     "tensorboard": "track",
+    "filelock": "train",
+    "optuna": "study",
+    "pandas": "study",
+    "ray": "study",
 }
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer carries its own click and names only this one
 

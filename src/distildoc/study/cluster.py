@@ -5,6 +5,7 @@ study's folder keeps two processes from one job. Jobs run in the working directo
 """
 
 import os
+import socket
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from distildoc.schema.errors import InputError
 from distildoc.study.perform import perform
 
 AGAIN = 5  # times that a job is begun anew after its machine was lost
+PATIENCE_S = 10
 
 
 class Cluster:
@@ -24,6 +26,7 @@ class Cluster:
 
     def __init__(self, folder: Path, address: str, *, cpus: float = 1.0) -> None:
         ray = _ray()
+        _knock(address)
         try:
             ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -49,6 +52,17 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises InputError where nobody listens at HOST:PORT, which Ray itself takes minutes to say."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except OSError as error:
+        raise InputError(f"no Ray cluster answers at '{address}': {error.strerror or error}") from None
 
 
 def _perform(folder: str, key: str, where: str) -> str:

@@ -75,11 +75,14 @@ def plan(study: StudyConfig, folder: Path) -> Plan:
     searches = [_search(grid, place) for place in grid.places if place.space]
     firsts = {cell.run.key for cell in cells if cell.seed == study.seeds[0]}
     exported = {"none": set(), "first": firsts, "all": {cell.run.key for cell in cells}}[study.export]
-    runs = {run.key: _run("before", run, folder, False) for run in grid.before.values()}
+    before = _needed(
+        grid, [*(cell.run for cell in cells), *(grid.planned(place, study.seeds[0]) for place in grid.places)]
+    )
+    runs = {run.key: _run("before", run, folder, False) for run in before}
     for cell in cells:
         runs.setdefault(cell.run.key, _run("cell", cell.run, folder, cell.run.key in exported))
     jobs = (*runs.values(), *{job.key: job for job in searches}.values())
-    return Plan(study, tuple(grid.before.values()), tuple(cells), _with_caches(jobs, folder, study.cache))
+    return Plan(study, before, tuple(cells), _with_caches(jobs, folder, study.cache))
 
 
 def _cells(grid: Grid) -> list[Cell]:
@@ -93,6 +96,15 @@ def _cells(grid: Grid) -> list[Cell]:
                 cells.append(Cell(place.at, seed, run, None if base is None else base.key))
     unique = {(tuple(cell.at.items()), cell.seed): cell for cell in cells}
     return list(unique.values())
+
+
+def _needed(grid: Grid, runs: list[Planned]) -> tuple[Planned, ...]:
+    """The runs of `before` that others build on, directly or through one another."""
+    wanted = {key for run in runs for key in run.after}
+    for run in reversed(grid.before.values()):  # each stands after those that it builds on
+        if run.key in wanted:
+            wanted |= set(run.after)
+    return tuple(run for run in grid.before.values() if run.key in wanted)
 
 
 def _known(grid: Grid, place: Place, seed: int) -> Planned | None:
