@@ -228,3 +228,27 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
 
 def test_times_are_in_words() -> None:
     assert [in_words(s) for s in (8.2, 300, 7300)] == ["8 s", "5 min", "2 h 2 min"]
+
+
+def test_exams_that_are_added_later_are_done_alone(pages: Path, tmp_path: Path) -> None:
+    axes = tiny.study_of(pages)["axes"]
+    half = {"student": {"a": axes["student"]["a"]}, "method": axes["method"]}
+    run = tiny.study_of(pages)["run"]
+    failed, _ = run_here(study(pages, axes=half, seeds=[0]), tmp_path)
+    assert not failed
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/model/model.safetensors")}
+    exams = {
+        "shifted": {"again": {"kind": "folder", "path": str(pages / "test")}},
+        "corruptions": {"kinds": ["blur"], "severities": [1]},
+        "agreement": {"taps": ["late"]},
+    }
+    wanted = study(pages, axes=half, seeds=[0], run=run | {"exams": exams})
+    failed, _ = run_here(wanted, tmp_path)
+    assert not failed
+    assert trained == {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/model/model.safetensors")}
+    assert len(trained) == 3
+    assert len(list(tmp_path.glob("runs/*/exams/shifted/again/report.json"))) == 3
+    assert len(list(tmp_path.glob("runs/*/exams/corruptions.json"))) == 3
+    assert len(list(tmp_path.glob("runs/*/exams/agreement.json"))) == 1  # the others have no teacher
+    assert list((tmp_path / "caches" / "damaged").iterdir())
+    assert all(job.is_done() for job in plan(wanted, tmp_path).jobs)
