@@ -135,6 +135,15 @@ def test_pages_below_the_threshold_are_abstained_from(careful, hand):
     assert {prediction.threshold for prediction in found} == {0.55}
 
 
+def test_a_page_less_sure_than_every_validation_page_is_abstained_from_at_any_rate(careful, hand):
+    content = replace(read_bundle(careful), selective=SelectiveCurve(80, (OperatingPoint(0.55, 80, 4),))).to_json()
+    (careful / "bundle.json").write_text(json.dumps(content))
+    found = list(distildoc.load(careful, max_error=1)(hand.pages(40)))
+    below = [hand.expected(number).max() < 0.55 for number in range(40)]
+    assert [prediction.abstained for prediction in found] == below
+    assert any(below)
+
+
 def test_without_a_rate_every_page_is_answered(careful, hand):
     found = list(distildoc.load(careful)(hand.pages(40)))
     assert not any(prediction.abstained for prediction in found)

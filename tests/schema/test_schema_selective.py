@@ -70,6 +70,8 @@ def test_even_points_of_few_pages_are_all_pages_once():
         ([[0.2, 100, -1]], "got -1 of 100"),
         ([[1.2, 100, 9]], "a threshold is from 0 to 1, got 1.2"),
         ([[float("nan"), 100, 9]], "a threshold is from 0 to 1, got nan"),
+        ([[10**400, 100, 9]], "a threshold is from 0 to 1, got 1000"),
+        ([[-(10**400), 100, 9]], "a threshold is from 0 to 1, got -1000"),
         ([["0.2", 100, 9]], "a threshold must be a number"),
         ([[True, 100, 9]], "a threshold must be a number"),
         ([[0.2, 100.0, 9]], "a point must be"),

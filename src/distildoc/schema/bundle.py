@@ -14,7 +14,6 @@ say all of it, so that its id stays and earlier versions read it. Format 3 is on
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -244,7 +243,7 @@ def _whole(value: object, at: str, largest: int) -> int:
 
 
 def _number(value: object, at: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -1e300 < value < 1e300:
         raise ValueError(f"'{at}' must be a finite number, got {_shown(value)}")
     return value
 

@@ -5,9 +5,8 @@ the curve keeps those that a choice can fall on (metrics/selective.py): the larg
 EVEN shares of the pages, which are fixed before any error is looked at.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EVEN = 40  # shares of the pages, 1/40 to 40/40
 MOST_POINTS = 1000
@@ -23,8 +22,8 @@ class OperatingPoint:
     errors: int
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and 0 <= self.threshold <= 1):
-            raise ValueError(f"a threshold is from 0 to 1, got {self.threshold}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"a threshold is from 0 to 1, got {str(self.threshold)[:20]}")
         if not 1 <= self.answered <= MOST_PAGES or not 0 <= self.errors <= self.answered:
             raise ValueError(f"of at least one page answered some are wrong, got {self.errors} of {self.answered}")
 
@@ -89,7 +88,8 @@ def _point(value: object) -> OperatingPoint:
         raise ValueError("a point must be [threshold, pages answered, errors]")
     if not isinstance(value[0], int | float) or isinstance(value[0], bool):
         raise ValueError("a threshold must be a number")
-    return OperatingPoint(float(value[0]), value[1], value[2])
+    point = OperatingPoint(value[0], value[1], value[2])
+    return replace(point, threshold=float(point.threshold))
 
 
 def _is_whole(value: object) -> bool:
