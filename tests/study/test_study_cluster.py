@@ -51,13 +51,12 @@ def test_a_machine_that_dies_loses_nothing_and_nothing_counts_twice(machines: An
     killed = threading.Event()
 
     def kill() -> None:
-        """Once two cells are under way at the same time."""
+        """Once the first cell has ended, while both machines are at others."""
         while not killed.is_set():
-            running = [path for path in folder.glob("runs/*-s?-*") if not (path / "run.json").is_file()]
-            if len(running) == 2:
+            if any("1 of 8 cells" in line for line in list(lines)):
                 machines.remove_node(machines.workers[1], allow_graceful=False)
                 killed.set()
-            time.sleep(0.02)
+            time.sleep(0.01)
 
     watcher = threading.Thread(target=kill)
     watcher.start()
@@ -67,10 +66,8 @@ def test_a_machine_that_dies_loses_nothing_and_nothing_counts_twice(machines: An
             failed = run_study(study, folder, pool, lines.append)
             left = pool.size
     finally:
-        seen = killed.is_set()
         killed.set()
         watcher.join()
-    assert seen
     assert left == 1
     assert not failed
     assert lines[-1].endswith("[8 of 8 cells, 0 running, 0 failed]")

@@ -1,0 +1,165 @@
+"""The tables of a study: rows by columns, as views for a page, as CSV and as LaTeX."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from distildoc.metrics import HIGHER_IS_BETTER
+from distildoc.study.results import At, Results
+from distildoc.study.rows import cell_rows
+from distildoc.study.statistics import Comparison, Estimate, Place
+
+TITLES = {"accuracy": "accuracy", "aurc": "AURC", "ece": "ECE", "nll": "NLL", "map": "mAP", "ap50": "AP50"}
+MAIN = {"classification": ("accuracy", "aurc", "ece"), "detection": ("map", "ap50")}  # as in the paper's tables
+STAR = "*"  # significant after Holm's correction
+LATEX = str.maketrans(
+    {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
+    | {"^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
+
+@dataclass(frozen=True)
+class Box:
+    """One score at a place; `best` of its column."""
+
+    estimate: Estimate
+    gain: Comparison | None
+    best: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: its boxes by column and score; missing ones are cells that have not been scored."""
+
+    name: str
+    is_baseline: bool
+    boxes: Mapping[tuple[str, str], Box]
+
+
+@dataclass(frozen=True)
+class Table:
+    """at       choices of the axes that are neither rows nor columns.
+    teachers  teachers that were scored on the same pages: name, and their scores.
+    """
+
+    at: At
+    columns: tuple[str, ...]
+    scores: tuple[str, ...]
+    lines: tuple[Line, ...]
+    teachers: tuple[tuple[str, Mapping[str, Estimate]], ...]
+
+    @property
+    def title(self) -> str:
+        return ", ".join(choice for _, choice in self.at)
+
+
+def tables_of(results: Results, places: Mapping[At, Place]) -> list[Table]:
+    """One for every combination of the other axes at which something was scored."""
+    task = _task(results)
+    made = [_table(results, places, at, MAIN[task]) for at in results.tables()]
+    return [table for table in made if any(line.boxes for line in table.lines)]
+
+
+def cells_csv(results: Results) -> str:
+    """Every cell and every number known of it."""
+    rows = cell_rows(results)
+    return _csv(list(dict.fromkeys(name for row in rows for name in row)), rows)
+
+
+def places_csv(results: Results, places: Mapping[At, Place]) -> str:
+    """Means over seeds and differences to the baseline, a line a place and score."""
+    names = [*results.axes, "score", "value", "low", "high", "seeds"]
+    names += ["difference", "difference_low", "difference_high", "p", "p_holm", "pairs"]
+    rows = []
+    for at, place in places.items():
+        for name, one in place.scores.items():
+            row = {**dict(at), "score": name, "value": one.value, "low": one.low, "high": one.high, "seeds": one.seeds}
+            if (gain := place.gains.get(name)) is not None:
+                row |= {"difference": gain.value, "difference_low": gain.low, "difference_high": gain.high}
+                row |= {"p": gain.p, "p_holm": gain.p_holm, "pairs": gain.seeds}
+            rows.append(row)
+    return _csv(names, rows)
+
+
+def latex(table: Table) -> str:
+    """The table for a document that uses booktabs; bold is the best of a column, a star is significant."""
+    width = len(table.scores)
+    head = " & ".join(["", *(rf"\multicolumn{{{width}}}{{c}}{{{_tex(column)}}}" for column in table.columns)])
+    names = " & ".join(["", *(TITLES[name] for _ in table.columns for name in table.scores)])
+    lines = [rf"\begin{{tabular}}{{l{'r' * (width * len(table.columns))}}}", r"\toprule"]
+    lines += [head + r" \\"] if any(table.columns) else []
+    lines += [names + r" \\", r"\midrule"]
+    for name, scores in table.teachers:
+        values = [f"{scores[one].value:.3f}" if one in scores else "--" for one in table.scores]
+        lines.append(" & ".join([f"teacher {_tex(name)}", *values * len(table.columns)]) + r" \\")
+    for line in table.lines:
+        boxes = [_tex_box(line.boxes.get((column, name))) for column in table.columns for name in table.scores]
+        lines.append(" & ".join([_tex(line.name), *boxes]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _task(results: Results) -> str:
+    return next((report.task for entry in results.entries if (report := entry.report())), "classification")
+
+
+def _table(results: Results, places: Mapping[At, Place], table: At, scores: tuple[str, ...]) -> Table:
+    found: dict[tuple[str, str], Place] = {}
+    for row in results.choices_down:
+        for column in results.choices_across:
+            at = results.cell(table, row, column)
+            if at is not None and at in places:
+                found[row, column] = places[at]
+    best = {(column, name): _best(found, column, name) for column in results.choices_across for name in scores}
+    lines = []
+    for row in results.choices_down:
+        boxes = {
+            (column, name): Box(
+                place.scores[name], place.gains.get(name), place.scores[name].value == best[column, name]
+            )
+            for (at_row, column), place in found.items()
+            for name in scores
+            if at_row == row and name in place.scores
+        }
+        lines.append(Line(row, row == results.baseline, boxes))
+    return Table(table, results.choices_across, scores, tuple(lines), _teachers(results, table, scores))
+
+
+def _best(found: Mapping[tuple[str, str], Place], column: str, name: str) -> float | None:
+    values = [place.scores[name].value for (_, at), place in found.items() if at == column and name in place.scores]
+    if len(values) < 2:
+        return None
+    return max(values) if name in HIGHER_IS_BETTER else min(values)
+
+
+def _teachers(results: Results, table: At, scores: tuple[str, ...]) -> tuple[tuple[str, Mapping[str, Estimate]], ...]:
+    """Runs before the cells that were scored on the pages of a table, with intervals over pages."""
+    here = [entry for entry in results.entries if set(table) <= set(entry.at)]
+    pages = {report.source.get("pages_hash") for entry in here if (report := entry.report())}
+    found = []
+    for entry in results.before:
+        report = entry.report()
+        if report is not None and report.source.get("pages_hash") in pages:
+            known = {name: report.scores[name] for name in scores if name in report.scores}
+            found.append((entry.name, {name: Estimate(s.value, s.low, s.high, 1) for name, s in known.items()}))
+    return tuple(found)
+
+
+def _csv(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _tex(text: str) -> str:
+    return text.translate(LATEX)
+
+
+def _tex_box(box: Box | None) -> str:
+    if box is None:
+        return "--"
+    value = f"{box.estimate.value:.3f}"
+    star = rf"\rlap{{$^{{{STAR}}}$}}" if box.gain is not None and box.gain.significant else ""
+    return (rf"\textbf{{{value}}}" if box.best else value) + star
