@@ -9,7 +9,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from distildoc.metrics import HIGHER_IS_BETTER
 from distildoc.schema.writing import new_folder
 from distildoc.study import formats
 from distildoc.study.charts import IntervalChart, LineChart
@@ -117,7 +116,6 @@ def _page(
         shown=shown,
         sections=sections,
         titles=TITLES,
-        higher=HIGHER_IS_BETTER,
         headline=_headline(results, places, sections, shown),
         missing=[entry for entry in _unique(results.entries) if entry.status != "done"],
         failed_before=[entry for entry in results.before if entry.status == "failed"],
