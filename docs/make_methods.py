@@ -70,7 +70,8 @@ def type_in_words(annotation: Any) -> str:
 
 def example(name: str, module: ModuleType) -> str:
     """The term with its defaults written out."""
-    given = "".join(f", {setting.name}: {setting.default}" for setting in _settings(module))
+    known = [setting for setting in _settings(module) if setting.default is not None]
+    given = "".join(f", {setting.name}: {setting.default}" for setting in known)
     return f"{{method: {name}{given}}}"
 
 

@@ -14,7 +14,7 @@ from distildoc.recipes.settings import checked_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-NO_RUNS = {"base", "rvl5", "student", "corpus", "poleval", "doclaynet", "resnet", "vit"}  # shared by others
+NO_RUNS = {"base", "rvl5", "student", "study", "corpus", "poleval", "doclaynet", "resnet", "vit"}  # shared by others
 MODELS_OF = {"classification": classifier_settings, "detection": detector_settings}
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 

@@ -123,7 +123,7 @@ def test_is_zero_where_student_and_teacher_agree_and_nothing_is_learned(
 @pytest.mark.parametrize("size", [0.0, 1e4])
 def test_gradient_is_finite_at_equal_and_extreme_values(name: str, size: float, pair_of: PairOf, batch: Batch) -> None:
     case = Case(name, pair_of("cnn", "cnn"))
-    if case.method.needs.live_teacher or case.method.needs.input_gradients:
+    if case.method.needs.live_teacher or case.method.needs.input_gradients or case.method.needs.own_pixels:
         pytest.skip("its values come from running a network, not from a View")
     student, teacher = (_scaled(view, size) for view in case.views(batch))
     leaves = [*student.outputs.values(), *student.features.values()]

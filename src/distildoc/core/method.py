@@ -12,7 +12,7 @@ from distildoc.core.model import Model
 from distildoc.core.view import View
 
 Losses = Mapping[str, Tensor]
-Kind = Literal["labels", "logits", "features", "relations", "gradients"]  # what a method compares
+Kind = Literal["labels", "logits", "features", "relations", "gradients", "pixels"]  # what a method compares
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Needs:
     couples_batch               compares pages of a batch with each other: accumulation would change the loss.
     live_teacher                runs the teacher on pixels of its own making: a cache cannot serve it.
     input_gradients             differentiates the student with respect to the pixels.
+    own_pixels                  runs the student on pixels of its own making.
     experts                     how many teachers it wants as a sequence; 1 means one View.
     """
 
@@ -48,6 +49,7 @@ class Needs:
     couples_batch: bool = False
     live_teacher: bool = False
     input_gradients: bool = False
+    own_pixels: bool = False
     experts: int = 1
 
 

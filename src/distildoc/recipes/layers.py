@@ -49,8 +49,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping below with the keys of the one above; mappings are merged, everything else is replaced.
 
+    A mapping of another `kind` replaces the one below as well: settings belong to their kind.
+
     >>> overlay({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
     {'a': {'b': 3, 'c': 2}}
+    >>> overlay({"data": {"hold_out": 0.1}}, {"data": {"kind": "folder", "path": "pages"}})
+    {'data': {'kind': 'folder', 'path': 'pages'}}
     """
     merged = dict(below)
     for key, value in above.items():
@@ -95,7 +99,11 @@ def expanded(value: Any, path: Path) -> Any:
 
 
 def _laid(below: Any, above: Any) -> Any:
-    return overlay(below, above) if isinstance(below, Mapping) and isinstance(above, Mapping) else above
+    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
+        return above
+    if "kind" in above and above["kind"] != below.get("kind"):
+        return above
+    return overlay(below, above)
 
 
 def _put(content: Any, parts: list[str], value: Any, key: str) -> Any:

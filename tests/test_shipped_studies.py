@@ -1,0 +1,37 @@
+"""Study files that users copy from must hold: each can be planned, and each axis of the paper has one."""
+
+from pathlib import Path
+
+import pytest
+
+from distildoc.study.config import read_study
+from distildoc.study.jobs import plan
+
+STUDIES = sorted((Path(__file__).resolve().parents[1] / "studies").rglob("*.yaml"))
+AXES = {
+    "methods": {"method", "student"},
+    "capacity_gap": {"teacher", "student"},
+    "initialisation": {"initialisation", "method"},
+    "teacher_pretraining": {"teacher", "method"},
+    "temperature_alpha": {"temperature", "alpha"},
+    "simkd_projector": {"method"},
+    "hint_depth": {"depth"},
+    "student_data": {"pages", "method"},
+    "search_kd": {"method"},
+}
+
+
+def test_every_axis_of_the_paper_has_a_study() -> None:
+    assert {path.stem for path in STUDIES if path.parent.name == "studies"} == set(AXES)
+    assert {path.stem for path in STUDIES if path.parent.name == "paper"} == {"methods", "teacher_pretraining"}
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILDOC_DATA", "/pages")
+    study = read_study(path)
+    found = plan(study, tmp_path)
+    assert AXES[path.stem] <= set(study.axes)
+    assert len(study.seeds) >= 3
+    assert found.jobs
+    assert any(cell.at[study.down] == "supervised" for cell in found.cells) or study.search is not None
