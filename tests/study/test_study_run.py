@@ -20,7 +20,10 @@ from distildoc.study.config import StudyConfig
 from distildoc.study.jobs import plan
 from distildoc.study.perform import perform
 from distildoc.study.pools import Here, Processes
+from distildoc.study.results import read_results
 from distildoc.study.run import in_words, run_study
+from distildoc.study.statistics import places_of
+from distildoc.study.tables import places_csv
 
 CELLS = 8
 SPEC = importlib.util.spec_from_file_location("tiny_study", Path(__file__).with_name("tiny.py"))
@@ -141,6 +144,8 @@ def test_a_study_that_was_killed_goes_on_and_comes_to_the_same(
     assert not failed
     assert answers(killed) == answers(unbroken[0])
     assert (killed / "cells.json").read_bytes() == (unbroken[0] / "cells.json").read_bytes()
+    tables = [places_csv(found, places_of(found, resamples=50)) for found in map(read_results, (killed, unbroken[0]))]
+    assert tables[0] == tables[1]
 
 
 def test_a_place_that_was_renamed_is_not_run_again(unbroken: tuple[Path, list[str]], pages: Path) -> None:
