@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from distildoc.recipes import stages
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.layers import overlay
 from distildoc.recipes.folder import RunFolder
+from distildoc.recipes.layers import overlay
 from distildoc.recipes.settings import validated
 from distildoc.schema.errors import ConfigError, InputError
 
