@@ -35,3 +35,17 @@ def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monk
     assert len(study.seeds) >= 3
     assert found.jobs
     assert any(cell.at[study.down] == "supervised" for cell in found.cells) or study.search is not None
+
+
+def test_all_studies_have_the_large_teacher_of_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILDOC_DATA", "/pages")
+    first, *others = (
+        {run.name: run.config.model for run in plan(read_study(path), tmp_path).before}
+        for path in sorted(STUDIES, key=lambda path: path.stem != "methods")
+        if path.parent.name == "studies"
+    )
+    assert len(others) == len(AXES) - 1
+    for models in others:
+        large = {name: model for name, model in models.items() if name in ("teacher", "pretrain", "teacher-labels")}
+        assert large
+        assert all(model == first["teacher-rvl5"] for model in large.values())

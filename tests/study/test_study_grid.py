@@ -73,6 +73,15 @@ def test_a_baseline_that_two_places_share_is_run_once(tmp_path: Path) -> None:
     assert len({cell.run.key for cell in bases if cell.at["student"] == "a"}) == 1
 
 
+def test_a_row_with_another_student_has_a_baseline_of_its_own(tmp_path: Path) -> None:
+    found = planned(tmp_path, axes={"method": {"mse": {"model": {"name": "cnn-micro", "embedding": 4}}}}, seeds=[0])
+    assert len(found.cells) == 2 * (2 + 2)
+    rows = {cell.run.key: cell.at["method"] for cell in found.cells}
+    for cell in found.cells:
+        if cell.baseline is not None:
+            assert rows[cell.baseline] == {"kd": "supervised", "mse": "supervised-mse"}[cell.at["method"]]
+
+
 def test_a_run_that_asks_no_teacher_is_the_same_run_whatever_teacher_is_named(tmp_path: Path) -> None:
     axes = {"method": {"plain": {"terms": [{"method": "supervised"}]}, "kd": None, "mse": None}}
     named = planned(tmp_path, axes=axes, run={"teacher": {"runs": ["@teacher"]}})

@@ -49,12 +49,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping below with the keys of the one above; mappings are merged, everything else is replaced.
 
-    A mapping of another `kind` replaces the one below as well: settings belong to their kind.
+    A mapping of another `kind` or `name` replaces the one below as well: settings belong to what they are settings of.
 
     >>> overlay({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
     {'a': {'b': 3, 'c': 2}}
     >>> overlay({"data": {"hold_out": 0.1}}, {"data": {"kind": "folder", "path": "pages"}})
     {'data': {'kind': 'folder', 'path': 'pages'}}
+    >>> overlay({"model": {"name": "cnn-micro", "depths": [1, 1]}}, {"model": {"name": "cnn-small"}})
+    {'model': {'name': 'cnn-small'}}
     """
     merged = dict(below)
     for key, value in above.items():
@@ -101,7 +103,7 @@ def expanded(value: Any, path: Path) -> Any:
 def _laid(below: Any, above: Any) -> Any:
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
-    if "kind" in above and above["kind"] != below.get("kind"):
+    if any(key in above and above[key] != below.get(key) for key in ("kind", "name")):
         return above
     return overlay(below, above)
 

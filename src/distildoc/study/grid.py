@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,11 @@ class Grid:
 
 
 def _places(study: StudyConfig) -> Iterator[Place]:
-    """Every place of the grid, each followed by its baseline."""
+    """Every place of the grid, each followed by its baseline.
+
+    Baselines of a column stand in one row; one that differs, because its row changes the student, has a row of its own.
+    """
+    bases: dict[tuple[str, ...], Place] = {}
     space = study.search.space if study.search is not None else {}
     for choices in product(*study.axes.values()):
         at = dict(zip(study.axes, choices, strict=True))
@@ -119,6 +123,8 @@ def _places(study: StudyConfig) -> Iterator[Place]:
         for axis, choice in at.items():
             content = _laid(content, study.axes[axis][choice], f"study '{study.name}': {axis} {choice}")
         base = _baseline(study, at, content, space)
+        if base is not None and bases.setdefault(tuple(base.at.values()), base).content != base.content:
+            base = replace(base, at={**base.at, study.down: f"{base.at[study.down]}-{at[study.down]}"})
         yield Place(at, content, space, base)
         if base is not None:
             yield base

@@ -77,9 +77,10 @@ class Results:
 
     @property
     def choices_down(self) -> tuple[str, ...]:
-        """Choices of the rows, the baseline's name first."""
+        """Choices of the rows, baselines first."""
         own = self.axes.get(self.rows, ())
-        return own if self.baseline is None else (self.baseline, *own)
+        rows = dict.fromkeys(entry.choice(self.rows) for entry in self.entries)
+        return (*(row for row in rows if row not in own), *own)
 
     @property
     def choices_across(self) -> tuple[str, ...]:
