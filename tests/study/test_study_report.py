@@ -225,6 +225,14 @@ def test_a_folder_without_a_study_is_one_line(tmp_path: Path) -> None:
         write_report(tmp_path)
 
 
+def test_a_folder_with_other_things_is_not_replaced(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(InputError, match="holds other things than a report"):
+            write_report(study, out)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [({"format": 2}, "format 2, this version reads 1"), ({"format": 1}, "not what `distildoc study run` writes")],

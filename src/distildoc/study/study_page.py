@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from distildoc.schema.errors import InputError
 from distildoc.schema.writing import new_folder
 from distildoc.study import formats
 from distildoc.study.charts import IntervalChart, LineChart
@@ -23,6 +24,7 @@ from distildoc.study.study_charts import Pictures, pictures_of, shift_chart
 from distildoc.study.tables import TITLES, Table, cells_csv, latex, places_csv, tables_of
 
 PAGE = "index.html"
+MARK = "tables/places.csv"  # what a folder has that an earlier report was written to
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,11 @@ class Section:
 def write_report(folder: Path, out: Path | None = None) -> list[Path]:
     """Write the report of a study folder to `out` (FOLDER/report), whole or not at all; gives the files.
 
-    index.html, tables/{cells,places}.csv, tables/TABLE.tex, plots/*.svg. Raises InputError for a folder without a
-    study, or a file in it that cannot be used.
+    index.html, tables/{cells,places}.csv, tables/TABLE.tex, plots/*.svg; they replace an earlier report. Raises
+    InputError for a folder without a study, a file in it that cannot be used, or an `out` that holds other things.
     """
     out = folder / "report" if out is None else out
+    _refuse_other(out)
     results = read_results(folder)
     places = places_of(results)
     shown = shown_of([Group("", "student", (entry.run,)) for entry in results.entries if entry.run is not None])
@@ -56,6 +59,12 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
             path.write_text(text, encoding="utf-8")
         written = sorted(path.relative_to(part) for path in part.rglob("*") if path.is_file())
     return [out / PAGE, *(out / name for name in written if name != Path(PAGE))]
+
+
+def _refuse_other(out: Path) -> None:
+    if not out.exists() or (out / MARK).is_file() or (out.is_dir() and not any(out.iterdir())):
+        return
+    raise InputError(f"{out}: holds other things than a report, which would replace them; name a new folder with --out")
 
 
 def _sections(results: Results, places: Mapping[At, Place], shown: Shown) -> list[Section]:
@@ -79,7 +88,7 @@ def _files(
     """Name and text of every file."""
     yield PAGE, _page(results, places, sections, shown, environment)
     yield "tables/cells.csv", cells_csv(results)
-    yield "tables/places.csv", places_csv(results, places)
+    yield MARK, places_csv(results, places)
     for section in sections:
         stem = "-".join(choice for _, choice in section.table.at) or results.name
         yield f"tables/{stem}.tex", latex(section.table)
