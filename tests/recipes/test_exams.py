@@ -117,7 +117,7 @@ def test_finished_exams_are_passed_over_and_a_changed_one_is_done_again(examined
     fewer = config.exams.model_copy(update={"corruptions": config.exams.corruptions.model_copy(update={"seed": 1})})
     stages.run(config.model_copy(update={"exams": fewer}), folder)
     changed = {path for path, time in times(folder).items() if time != before.get(path)}
-    assert {Path(path).name for path in changed} == {"config.yaml", "corruptions.json"}
+    assert {Path(path).name for path in changed} == {"config.yaml", "corruptions.json", "ended.json"}
     stages.run(config, folder)
     assert read(folder / "exams" / "corruptions.json")["hash"]
 
@@ -141,7 +141,7 @@ def test_agreement_is_an_exam_where_there_is_a_teacher(config_of: ConfigOf, teac
         stages.train(config_of(exams={"agreement": {"pages": 9}}, **more), tmp_path / name)
         line = stages.evaluate(tmp_path / name).splitlines()[1]
         assert ("no teacher" in line) == (name == "alone")
-    assert not (tmp_path / "alone" / "exams").exists()
+    assert not (tmp_path / "alone" / "exams" / "agreement.json").exists()
     assert read(tmp_path / "taught" / "exams" / "agreement.json")["pages"] == 9
 
 

@@ -32,6 +32,9 @@ STUDY: Mapping[str, Any] = {
 }
 
 
+METHODS = (("kd", "kd"), ("mse", "logit_mse"))
+
+
 def planned(tmp_path: Path, **changes: Any) -> Plan:
     return plan(validated(StudyConfig, overlay(STUDY, changes), "study"), tmp_path)
 
@@ -155,7 +158,8 @@ def test_places_can_be_left_out(tmp_path: Path) -> None:
 
 def test_a_search_is_planned_before_the_cells_it_decides(tmp_path: Path) -> None:
     space = {"terms.0.temperature": {"low": 1.0, "high": 9.0}}
-    found = planned(tmp_path, axes={"method": {"mse": None}}, search={"space": space, "trials": 2}, leave_out=[])
+    axes = {"method": {"mse": {"terms": [{"method": "kd"}, {"method": "logit_mse"}]}}}
+    found = planned(tmp_path, axes=axes, search={"space": space, "trials": 2})
     assert sum(job.kind == "search" for job in found.jobs) == 4  # two students, two methods
     assert {cell.at["method"] for cell in found.cells} == {"supervised"}
 
@@ -191,7 +195,7 @@ def test_a_mistake_is_one_line_before_anything_runs(change: Mapping[str, Any], w
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name: a\n", "neither `axes` nor a `search`"),
+        ("name: a\n", "names no `axes`"),
         ("name: a\naxes: {method: {}}\n", "has no choice"),
         ("name: a\naxes: {method: {supervised: {}}}\n", "baseline is called 'supervised'"),
         ("name: a\naxes: {method: {kd: {}}}\nrows: student\n", "no axis 'student'"),
@@ -223,3 +227,59 @@ def test_a_study_builds_on_a_run_file_and_takes_overrides(tmp_path: Path) -> Non
         "model": {"name": "cnn-micro"},
         "train": {"epochs": 5, "lr": 0.1, "batch": 4},
     }
+
+
+def test_a_run_before_that_is_renamed_is_the_same_run(tmp_path: Path) -> None:
+    before = {"start": {}, "tutor": {"start": "@start"}}
+    axes = {"method": {name: {"teacher": {"runs": ["@tutor"]}, "terms": [{"method": m}]} for name, m in METHODS}}
+    renamed = plan(
+        validated(StudyConfig, {**STUDY, "before": before, "axes": {**STUDY["axes"], **axes}}, "study"), tmp_path
+    )
+    assert keys(renamed) == keys(planned(tmp_path))
+
+
+def test_a_method_that_joins_later_gets_a_cache_that_holds_its_features(tmp_path: Path) -> None:
+    joined = {"method": {"hint": {"teacher": {"runs": ["@teacher"]}, "terms": [{"method": "fitnet"}]}}}
+    paths = [
+        {job.path for job in planned(tmp_path, **change).jobs if job.kind == "cache"}
+        for change in ({}, {"axes": joined})
+    ]
+    assert len(paths[0]) == len(paths[1]) == 1
+    assert paths[0] != paths[1]
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"terms.0.temprature": {"low": 1.0, "high": 2.0}}, "closest: temperature"),
+        ({"terms.0.temperature": {"low": 2.0, "high": 1.0}}, "needs low < high"),
+        ({"terms.0.temperature": {"low": 0.0, "high": 1.0, "log": True}}, "low above 0"),
+    ],
+)
+def test_a_wrong_search_space_is_one_line_before_anything_runs(
+    space: Mapping[str, Any], words: str, tmp_path: Path
+) -> None:
+    axes = {"axes": {"method": {"mse": {"terms": [{"method": "kd"}]}}}}
+    with pytest.raises(ConfigError, match=words):
+        planned(tmp_path, search={"space": space}, **axes)
+
+
+def test_places_that_share_a_search_share_what_it_finds(tmp_path: Path) -> None:
+    tutors = {"one": {"teacher": {"runs": ["@teacher"]}}, "two": {"teacher": {"runs": ["@start"]}}}
+    axes = {"tutor": tutors, "method": {"kd": {"terms": [{"method": "kd"}]}}}
+    space = {"train.lr": {"low": 0.001, "high": 0.01}}
+    content = {**STUDY, "axes": axes, "search": {"space": space}, "seeds": [0]}
+    study = validated(StudyConfig, content, "study")
+    searches = [job for job in plan(study, tmp_path).jobs if job.kind == "search"]
+    assert len(searches) == 3  # two tutors, and labels alone once
+    for job in searches:
+        job.path.parent.mkdir(exist_ok=True)
+        job.path.write_text('{"best": {"train.lr": 0.005}}')
+    assert len(plan(study, tmp_path).cells) == 4
+
+
+def test_aliases_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("name: a\nrun: &r {train: {epochs: 1}}\nbefore: {b: *r}\naxes: {method: {kd: {}}}\n")
+    with pytest.raises(ConfigError, match="aliases"):
+        read_study(file)

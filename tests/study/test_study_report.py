@@ -202,7 +202,7 @@ def test_the_page_names_failed_and_missing_cells_with_their_cause(report: Path) 
 
 def test_plots_are_files_of_their_own(report: Path) -> None:
     plots = sorted(path.name for path in (report / "plots").glob("*.svg"))
-    assert {"real-size.svg", "real-latency.svg", "real-a-reliability.svg", "made-shift-twin.svg"} <= set(plots)
+    assert {"1-real-size.svg", "1-real-latency.svg", "1-real-a-reliability.svg", "2-made-shift-twin.svg"} <= set(plots)
     for name in plots:
         text = (report / "plots" / name).read_text()
         assert text.lstrip().startswith("<svg xmlns=")

@@ -257,3 +257,12 @@ def test_exams_that_are_added_later_are_done_alone(pages: Path, tmp_path: Path) 
     assert len(list(tmp_path.glob("runs/*/exams/agreement.json"))) == 1  # the others have no teacher
     assert list((tmp_path / "caches" / "damaged").iterdir())
     assert all(job.is_done() for job in plan(wanted, tmp_path).jobs)
+    nowhere = {**exams, "shifted": {"again": {"kind": "folder", "path": str(pages / "nowhere")}}}
+    wrong = study(pages, axes=half, seeds=[0], run=run | {"exams": nowhere})
+    for _ in range(2):  # what failed is not taken for done the second time
+        failed, _ = run_here(wrong, tmp_path)
+        assert "nowhere" in failed["teacher"]
+        assert any("nowhere" in cause for name, cause in failed.items() if name.startswith("a-supervised"))
+    failed, _ = run_here(wanted, tmp_path)
+    assert not failed
+    assert not list(tmp_path.glob("failures/*.json"))

@@ -34,6 +34,7 @@ from distildoc.schema.report import read_report
 FORMAT = 1
 FOLDER = "exams"
 CORRUPTIONS = "corruptions.json"
+ENDED = "ended.json"  # settings of the exams that came to an end
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,22 @@ def exams(run: Path, screen: Screen = SILENT) -> list[str]:
         lines.append(_corruptions(student, config.exams.corruptions, screen))
     if config.exams.agreement is not None:
         lines.append(agreement_exam(folder, config.exams.agreement, screen))
+    if not exams_are_done(folder, config):
+        write_text(student.exams / ENDED, json.dumps(config.exams.model_dump(mode="json"), indent=1) + "\n")
     return lines
 
 
 def exams_are_done(folder: RunFolder, config: RunConfig) -> bool:
-    """Whether a finished run has a result of every exam that is wanted, and was given these very settings."""
+    """Whether the last exams of a finished run that came to an end were these, and their results are there."""
     wanted = config.exams
     if wanted is None:
         return True
     files = [f"shifted/{name}/{REPORT}" for name in wanted.shifted]
     files += [CORRUPTIONS] * (wanted.corruptions is not None)
     files += [Path(RESULT).name] * (wanted.agreement is not None and config.teacher is not None)
-    return folder.config().exams == wanted and all((folder.path / FOLDER / file).is_file() for file in files)
+    if not all((folder.path / FOLDER / file).is_file() for file in (ENDED, *files)):
+        return False
+    return read_json(folder.path / FOLDER / ENDED) == wanted.model_dump(mode="json")
 
 
 def _shifted(student: _Student, name: str, pages: PageSet, screen: Screen) -> str:

@@ -14,6 +14,15 @@ MAX_BYTES = 1 << 20
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without aliases, of which a few lines can make gigabytes."""
+
+    def compose_node(self, parent: Any, index: int) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not taken; write it out, or use `base`")
+        return super().compose_node(parent, index)
+
+
 def read_layers(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A YAML file laid over its `base: OTHER.yaml` (relative to it), and that over its own; ConfigError in one line."""
     if path.resolve() in seen:
@@ -31,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes; such a file is short YAML")
         text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:

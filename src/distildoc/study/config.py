@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from distildoc.recipes.layers import changed, expanded, overlay, parsed, read_layers, read_yaml
 from distildoc.recipes.settings import Strict, validated
@@ -20,9 +20,23 @@ class RangeConfig(Strict):
     log: bool = False  # even steps of the logarithm
     whole: bool = False  # whole numbers alone
 
+    @model_validator(mode="after")
+    def _has_values(self) -> Self:
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("needs low < high, and low above 0 with `log`")
+        return self
+
+    @property
+    def first(self) -> float | int:
+        return int(self.low) if self.whole else self.low
+
 
 class ChoicesConfig(Strict):
     choices: tuple[Any, ...] = Field(min_length=1)
+
+    @property
+    def first(self) -> Any:
+        return self.choices[0]
 
 
 class SearchConfig(Strict):
@@ -92,8 +106,8 @@ def dump_study(study: StudyConfig) -> dict[str, Any]:
 
 
 def _check(study: StudyConfig, where: str) -> None:
-    if not study.axes and study.search is None:
-        raise ConfigError(f"{where}: names neither `axes` nor a `search`; a study has at least one of them")
+    if not study.axes:
+        raise ConfigError(f"{where}: names no `axes`; a study of one method has an axis with one choice")
     for key, axis in (("rows", study.rows), ("columns", study.columns)):
         if axis is not None and axis not in study.axes:
             raise ConfigError(f"{where}: '{key}': no axis '{axis}'; the axes are {list(study.axes)}")

@@ -155,6 +155,11 @@ def _named(content: Mapping[str, Any]) -> Iterator[str]:
             yield value[1:]
 
 
+def _all_named(content: Mapping[str, Any]) -> list[str]:
+    """What a run starts from and who teaches it, as the run file says it; nothing where it names none."""
+    return [content.get("start") or "", *content.get("teacher", {}).get("runs", ())]
+
+
 def _with_folders(config: RunConfig, folders: Mapping[str, str]) -> RunConfig:
     """The run with folders in place of names."""
 
@@ -174,5 +179,8 @@ def _key(config: RunConfig, keys: Mapping[str, str]) -> str:
     content = config.model_dump(mode="json", exclude_defaults=True, exclude=ASIDE)
     if not content.get("export", True):
         del content["export"]
-    text = json.dumps([content, dict(sorted(keys.items()))], sort_keys=True)
+    built_on = [keys.get(name.removeprefix("@"), name) for name in _all_named(content)]
+    content.pop("start", None)
+    content.get("teacher", {}).pop("runs", None)
+    text = json.dumps([content, built_on], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

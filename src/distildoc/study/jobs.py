@@ -9,7 +9,7 @@ from distildoc.recipes.config import RunConfig
 from distildoc.recipes.exams import exams_are_done
 from distildoc.recipes.folder import RunFolder
 from distildoc.schema.errors import InputError
-from distildoc.study.caches import cache_key, with_cache, with_damaged
+from distildoc.study.caches import cache_key, of_terms, with_cache, with_damaged
 from distildoc.study.config import StudyConfig
 from distildoc.study.grid import Grid, Place, Planned
 from distildoc.study.search import found_at, search_key, search_path
@@ -121,24 +121,41 @@ def _run(kind: Kind, run: Planned, folder: Path, export: bool) -> Job:
 
 def _search(grid: Grid, place: Place) -> Job:
     run = grid.planned(place, grid.study.seeds[0])
+    grid.planned(place, grid.study.seeds[0], {name: values.first for name, values in place.space.items()})
     path = search_path(grid, place)
     return Job("search", f"search {place.name}", search_key(grid, place), path, (run.config,), run.after, place=place)
 
 
 def _with_caches(jobs: tuple[Job, ...], folder: Path, wanted: bool) -> tuple[Job, ...]:
-    """The jobs, those with a teacher reading what it said from a folder, and the jobs that fill these folders."""
+    """The jobs, those with a teacher reading what it said from a folder, and the jobs that fill these folders.
+
+    A folder that nobody will read any more is not filled. One belongs to all terms that read it, so that a method that
+    joins a study later finds the features it compares.
+    """
+    keys = {job.key: cache_key(job.runs[0], job.after) if wanted else None for job in jobs}
+    terms = {
+        key: [job.runs[0].terms for job in jobs if keys[job.key] == key] for key in keys.values() if key is not None
+    }
+    full = {key: of_terms(key, some) for key, some in terms.items()}
+    read = {full[key] for job in jobs if (key := keys[job.key]) is not None and _will_train(job)}
     sharing: dict[str, list[Job]] = {}
     result = []
     for job in jobs:
-        key = cache_key(job.runs[0], job.after) if wanted else None
+        asked = keys[job.key]
+        key = None if asked is None else full[asked]
         path = None if key is None else folder / "caches" / key
         run = with_cache(with_damaged(job.runs[0], folder / "caches" / "damaged"), path)
-        cached = replace(job, runs=(run,), after=(*job.after, *((key,) if key else ())))
-        if key is not None:
+        cached = replace(job, runs=(run,), after=(*job.after, key) if key is not None and key in read else job.after)
+        if key is not None and key in read:
             sharing.setdefault(key, []).append(job)
         result.append(cached)
     caches = [_cache(key, some, folder) for key, some in sharing.items()]
     return (*caches, *result)
+
+
+def _will_train(job: Job) -> bool:
+    """Whether a run has still to be trained, or a search to be done."""
+    return not job.is_done() if job.place is not None else RunFolder(job.path).stage("train") is None
 
 
 def _cache(key: str, jobs: list[Job], folder: Path) -> Job:

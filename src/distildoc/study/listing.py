@@ -39,6 +39,11 @@ def read_planned(folder: Path) -> StudyConfig:
     return validated(StudyConfig, read_yaml(folder / STUDY), str(folder / STUDY))
 
 
+def failure_path(folder: Path, key: str) -> Path:
+    """Where the cause of a failed job is written down."""
+    return folder / "failures" / f"{key}.json"
+
+
 def _listing(plan: Plan, folder: Path) -> dict[str, Any]:
     study = plan.study
     return {

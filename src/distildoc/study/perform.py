@@ -14,8 +14,8 @@ from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.study.caches import cache_key, with_cache, write_shared
 from distildoc.study.grid import Grid, Planned
-from distildoc.study.jobs import plan
-from distildoc.study.listing import read_planned
+from distildoc.study.jobs import Job, plan
+from distildoc.study.listing import failure_path, read_planned
 from distildoc.study.search import search
 
 
@@ -30,14 +30,17 @@ def perform(folder: Path, key: str, screen: Screen = SILENT) -> str:
     lock = folder / "locks" / f"{key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        if job.is_done():
-            return f"{job.path}: is there already"
-        if job.kind == "cache":
-            return write_shared(job.runs, job.path, screen)
-        if job.place is not None:
-            grid = Grid(study, folder)
-            return search(grid, job.place, _scorer(grid, screen), screen.say)
-        return _run(job.runs[0], job.path, export=job.export, screen=screen)
+        line = f"{job.path}: is there already" if job.is_done() else _done(job, Grid(study, folder), screen)
+    failure_path(folder, key).unlink(missing_ok=True)
+    return line
+
+
+def _done(job: Job, grid: Grid, screen: Screen) -> str:
+    if job.kind == "cache":
+        return write_shared(job.runs, job.path, screen)
+    if job.place is not None:
+        return search(grid, job.place, _scorer(grid, screen), screen.say)
+    return _run(job.runs[0], job.path, export=job.export, screen=screen)
 
 
 def _run(config: RunConfig, out: Path, *, export: bool, screen: Screen) -> str:
@@ -66,7 +69,8 @@ def _scorer(grid: Grid, screen: Screen) -> Callable[[Planned], float]:
         shared = None if key is None else grid.folder / "caches" / key
         config = with_cache(run.config, shared if shared is not None and shared.is_dir() else None)
         folder = RunFolder(run.folder(grid.folder))
-        _trained(config, folder, screen)
+        with FileLock(grid.folder / "locks" / f"{run.key}.lock"):
+            _trained(config, folder, screen)
         record = folder.require("train", "run the study again")
         return next(float(value) for name, value in record.items() if name.startswith("validation_"))
 

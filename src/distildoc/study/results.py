@@ -9,8 +9,7 @@ from distildoc.recipes.exams import CORRUPTIONS, FOLDER
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
 from distildoc.schema.report import Report, read_report
-from distildoc.study.listing import CELLS, FORMAT
-from distildoc.study.run import failure_path
+from distildoc.study.listing import CELLS, FORMAT, failure_path
 from distildoc.study.runs import Run, read_run
 
 Status = Literal["done", "failed", "missing"]
@@ -74,6 +73,7 @@ class Results:
     seeds: tuple[int, ...]
     entries: tuple[Entry, ...]
     before: tuple[Entry, ...]
+    failures: tuple[tuple[str, str], ...]  # names and causes of all that failed in the last run of the study
 
     @property
     def choices_down(self) -> tuple[str, ...]:
@@ -131,6 +131,9 @@ def _results(folder: Path, content: Mapping[str, Any]) -> Results:
         seeds=tuple(content["seeds"]),
         entries=_entries(folder, content["cells"]),
         before=_entries(folder, content["before"]),
+        failures=tuple(
+            (str(one["name"]), str(one["error"])) for one in map(read_json, sorted(folder.glob("failures/*.json")))
+        ),
     )
 
 
@@ -166,7 +169,7 @@ def _entry(folder: Path, one: Mapping[str, Any]) -> Entry:
         raise InputError(f"{folder / CELLS}: the folder '{one['folder']}' lies outside the study")
     run = read_run(where) if (where / "run.json").is_file() else None
     failure = _optional(failure_path(folder, key))
-    status: Status = "failed" if failure else "done" if run is not None and run.report is not None else "missing"
+    status: Status = "done" if run is not None and run.report is not None else "failed" if failure else "missing"
     return Entry(str(one["name"]), key, (), 0, where, None, status, run, str(failure["error"]) if failure else "")
 
 

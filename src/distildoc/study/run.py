@@ -11,7 +11,7 @@ from distildoc.recipes.folder import write_text
 from distildoc.schema.errors import InputError
 from distildoc.study.config import StudyConfig
 from distildoc.study.jobs import Job, Plan, plan
-from distildoc.study.listing import write_plan
+from distildoc.study.listing import failure_path, write_plan
 from distildoc.study.schedule import Ended, Pool, carry_out
 
 Say = Callable[[str], None]
@@ -117,11 +117,6 @@ def in_words(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def failure_path(folder: Path, key: str) -> Path:
-    """Where the cause of a failed job is written down."""
-    return folder / "failures" / f"{key}.json"
 
 
 def _noting(folder: Path, tally: Tally) -> Callable[[Ended], None]:

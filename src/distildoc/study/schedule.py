@@ -75,5 +75,6 @@ def _outcome(job: Job, future: Future[str], seconds: float) -> Ended:
 
 def cause_of(error: BaseException) -> str:
     """An error in a line; errors that are not about what the user gave say what kind they are."""
+    error = getattr(error, "cause", None) or error  # Ray wraps what was raised on the other machine
     words = " ".join(str(error).split())
     return words if isinstance(error, ValueError) and words else f"{type(error).__name__}: {words}".rstrip(": ")

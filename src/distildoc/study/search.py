@@ -36,7 +36,7 @@ def search_key(grid: Grid, place: Place) -> str:
 
 def search_path(grid: Grid, place: Place) -> Path:
     """The file that holds what was found."""
-    return grid.folder / "searches" / f"{place.name}-{search_key(grid, place)}.json"
+    return grid.folder / "searches" / f"{search_key(grid, place)}.json"
 
 
 def found_at(path: Path) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from distildoc.metrics.bootstrap import Found, draws, percentiles
 from distildoc.metrics.outcomes import Floats
 from distildoc.study.results import At, Entry, Results
 
-RESAMPLES = 2000
+RESAMPLES, MOST = 2000, 20_000  # draws at least, and at most
 LEVEL = 0.05  # of a difference that is called significant, after Holm's correction
 PAGE_SEED, SEED_SEED = 0, 1  # of the draws
 COMPARED = {  # scores with intervals and differences, by task; the first one is the primary score
@@ -70,8 +70,15 @@ class Place:
     gains: Mapping[str, Comparison]
 
 
-def places_of(results: Results, *, resamples: int = RESAMPLES) -> dict[At, Place]:
+def draws_for(results: Results) -> int:
+    """As many draws as Holm's correction of all comparisons needs to tell an effect, up to MOST."""
+    comparisons = len({entry.at for entry in results.entries if entry.baseline is not None})
+    return min(MOST, max(RESAMPLES, 80 * comparisons))
+
+
+def places_of(results: Results, *, resamples: int | None = None) -> dict[At, Place]:
     """Every place where at least one seed has been scored."""
+    resamples = draws_for(results) if resamples is None else resamples
     drawn = _Drawings(results.entries, resamples)
     by_key = {entry.key: entry for entry in results.entries}
     found: dict[At, Place] = {}
@@ -158,7 +165,7 @@ class _Drawings:
         report = entry.report()
         if entry.run is None or report is None:
             return None
-        pages = self._hash[entry.key] = f"{report.task} {report.source.get('pages_hash')}"
+        pages = self._hash[entry.key] = f"{report.task} {report.source.get('pages_hash')} {sorted(report.labels)}"
         names = COMPARED[report.task]
         if report.task == "detection":
             layouts = entry.run.layouts()

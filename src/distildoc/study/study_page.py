@@ -19,7 +19,7 @@ from distildoc.study.results import At, Entry, Results, read_results
 from distildoc.study.rows import trained_seconds
 from distildoc.study.run import in_words
 from distildoc.study.shown import Shown, shown_of
-from distildoc.study.statistics import RESAMPLES, Place, places_of
+from distildoc.study.statistics import Place, draws_for, places_of
 from distildoc.study.study_charts import Pictures, pictures_of, shift_chart
 from distildoc.study.tables import TITLES, Table, cells_csv, latex, places_csv, tables_of
 
@@ -89,11 +89,11 @@ def _files(
     yield PAGE, _page(results, places, sections, shown, environment)
     yield "tables/cells.csv", cells_csv(results)
     yield MARK, places_csv(results, places)
-    for section in sections:
-        stem = "-".join(choice for _, choice in section.table.at) or results.name
+    for number, section in enumerate(sections, start=1):
+        stem = f"{number}-{plain(section.table.title)}" if section.table.at else "study"
         yield f"tables/{stem}.tex", latex(section.table)
         for name, chart in _charts(section):
-            yield f"plots/{stem}-{name}.svg", _svg(chart, environment)
+            yield f"plots/{stem}-{plain(name)}.svg", _svg(chart, environment)
 
 
 def _charts(section: Section) -> Iterator[tuple[str, LineChart | IntervalChart]]:
@@ -127,9 +127,8 @@ def _page(
         titles=TITLES,
         headline=_headline(results, places, sections, shown),
         missing=[entry for entry in _unique(results.entries) if entry.status != "done"],
-        failed_before=[entry for entry in results.before if entry.status == "failed"],
         comparisons=len(gains),
-        resamples=RESAMPLES,
+        resamples=draws_for(results),
         runs=[(entry, _facts(entry)) for entry in _unique((*results.before, *scored))],
         version=version("distildoc"),
     )
@@ -200,5 +199,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["points"] = formats.points
-    environment.filters["plain"] = lambda text: re.sub(r"[^A-Za-z0-9]+", "-", text)
     return environment
+
+
+def plain(text: str) -> str:
+    """What a file may be called everywhere.
+
+    >>> plain("../a b, c")
+    'a-b-c'
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")
