@@ -203,7 +203,8 @@ def test_a_search_tries_settings_on_validation_pages_and_runs_the_best(pages: Pa
     wanted = study(pages, axes=axes, seeds=[0], search={"space": space, "trials": 3})
     failed, _ = run_here(wanted, tmp_path)
     assert not failed
-    results = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("searches/*.json"))]
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("searches/*.json")]
+    results.sort(key=lambda one: one["name"])
     assert [len(one["trials"]) for one in results] == [3, 3]
     for one in results:
         assert one["score"] == max(trial["score"] for trial in one["trials"])

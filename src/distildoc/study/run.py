@@ -56,9 +56,9 @@ def _run(found: Plan, folder: Path, pool: Pool, say: Say) -> dict[str, str]:
         done = {job.key for job in found.jobs if job.is_done()}
         missing = [job for job in found.jobs if job.key not in done and job.key not in tally.failed]
         tally.count(found, done)
+        _forget(folder, [job.key for job in found.jobs if job.key not in tally.failed])
         if not missing:
             break
-        _forget(folder, [job.key for job in missing])
         carry_out(missing, pool, done=done, failed=tally.failed, begun=tally.begun, ended=_noting(folder, tally))
         found = plan(found.study, folder)
     say(f"{folder}: {tally.state()}")
@@ -132,6 +132,6 @@ def _noting(folder: Path, tally: Tally) -> Callable[[Ended], None]:
 
 
 def _forget(folder: Path, keys: list[str]) -> None:
-    """Failures of jobs that are tried again."""
+    """Failures of jobs that are done by now or tried again."""
     for key in keys:
         failure_path(folder, key).unlink(missing_ok=True)
