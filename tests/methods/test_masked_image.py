@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distildoc.core.batch import Batch
+from distildoc.core.batch import Batch, Key
 from distildoc.core.clock import Clock, constant
 from distildoc.core.method import Term
 from distildoc.core.pair import Pair
@@ -93,6 +93,25 @@ def test_the_body_learns_and_the_head_does_not(pair_of: PairOf, batch: Batch) ->
     total.backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in pair.student.body.parameters())
     assert all(p.grad is None for p in pair.student.head.parameters())
+
+
+@pytest.mark.parametrize("network", ["cnn", "vit"])
+def test_what_is_hidden_is_told_from_what_is_left(network: str, pair_of: PairOf) -> None:
+    """Pages of one grey level each, even in 0..1: whoever does not look at the rest is off by 1/4 at best."""
+    pair = pair_of(network, "none")
+    torch.manual_seed(0)
+    distiller = Distiller(pair.student, [Term("masked_image", method_of(pair, patch=8), constant(1.0))])
+    optimiser = torch.optim.Adam(distiller.parameters(), lr=5e-3)
+    levels = torch.rand(80, 16, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    losses = []
+    for step, level in enumerate(levels):
+        keys = tuple(Key(f"page{number}", step) for number in range(16))
+        total, _ = distiller(Batch(level.expand(16, 3, *pair.size), {}, keys), None, Clock(step, 80, 0.0))
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        losses.append(total.item())
+    assert np.mean(losses[-20:]) < 0.15  # 320 pages of levels, and squares, that it had not seen
 
 
 def test_a_patch_that_does_not_divide_the_page_is_one_line(pair_of: PairOf) -> None:
