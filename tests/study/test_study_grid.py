@@ -278,8 +278,19 @@ def test_places_that_share_a_search_share_what_it_finds(tmp_path: Path) -> None:
     assert len(plan(study, tmp_path).cells) == 4
 
 
-def test_aliases_are_refused(tmp_path: Path) -> None:
+def test_aliases_are_read_as_what_they_stand_for(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("name: a\nrun: &r {train: {epochs: 1}}\nbefore: {b: *r}\naxes: {method: {kd: {}}}\n")
-    with pytest.raises(ConfigError, match="aliases"):
+    assert read_study(file).before == {"b": {"train": {"epochs": 1}}}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))], ["a: &a [*a]"]],
+    ids=["many", "a circle"],
+)
+def test_aliases_that_stand_for_too_much_are_one_line(lines: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("\n".join(["name: a", *lines]))
+    with pytest.raises(ConfigError, match="stand for more than 100000 values"):
         read_study(file)

@@ -11,16 +11,8 @@ import yaml
 from distildoc.schema.errors import ConfigError
 
 MAX_BYTES = 1 << 20
+MAX_VALUES = 100_000  # with aliases written out; a few lines of them can stand for gigabytes
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases, of which a few lines can make gigabytes."""
-
-    def compose_node(self, parent: Any, index: int) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not taken; write it out, or use `base`")
-        return super().compose_node(parent, index)
 
 
 def read_layers(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -40,7 +32,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes; such a file is short YAML")
         text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, _Loader)
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -52,6 +44,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: nested too deeply; such a file is short YAML") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: such a file is a mapping of keys, found {type(content).__name__}")
+    _refuse_endless(content, path)
     return content
 
 
@@ -107,6 +100,18 @@ def expanded(value: Any, path: Path) -> Any:
     if isinstance(value, str):
         return VARIABLE.sub(lambda found: _variable(found, path), value)
     return value
+
+
+def _refuse_endless(content: Any, path: Path) -> None:
+    """Raises ConfigError where aliases make more of a file than anybody writes, or go round in a circle."""
+    waiting, seen = [content], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen + len(waiting) > MAX_VALUES:
+            raise ConfigError(f"{path}: its aliases (*name) stand for more than {MAX_VALUES} values; write fewer out")
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _laid(below: Any, above: Any) -> Any:
