@@ -61,3 +61,18 @@ def test_bins_of_several_seeds_are_pooled(make_run):
     assert (low.pages, high.pages) == (16, 64)
     assert (low.accuracy, high.accuracy) == (0.0, 1.0)
     assert low.confidence == pytest.approx(0.6)
+
+
+def test_band_of_a_learning_curve_reaches_from_the_least_seed_to_the_greatest(make_run):
+    folders = [make_run("kd-s0", 28), make_run("kd-s1", 30, seed=1)]
+    for folder, score in zip(folders, (0.2, 0.6), strict=True):
+        lines = [f'{{"kind": "validation", "step": 1, "epoch": {epoch}, "score": {score}}}\n' for epoch in (1, 2)]
+        (folder / "records.jsonl").write_text("".join(lines))
+    chart = charts_of(group_runs(read_runs(folders)), SHOWN["classification"]).learning
+    top, bottom = chart.y_ticks[-1], chart.y_ticks[0]
+    per_unit = (bottom.at - top.at) / (float(top.text) - float(bottom.text))
+    heights = [float(point.split(",")[1]) for point in chart.lines[0].band.split()]
+    ends = [float(bottom.text) + (bottom.at - height) / per_unit for height in heights]
+    assert ends == pytest.approx([0.2, 0.2, 0.6, 0.6], abs=0.002)
+    alone = charts_of(group_runs(read_runs(folders[:1])), SHOWN["classification"]).learning
+    assert alone.lines[0].band == ""

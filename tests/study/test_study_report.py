@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from distildoc.schema.report import Report
 from distildoc.study import load, write_report
 from distildoc.study.harder import agreements_of, damages_of, shifts_of
 from distildoc.study.results import read_results
+from distildoc.study.shown import SHOWN
 from distildoc.study.statistics import places_of
+from distildoc.study.study_charts import pictures_of
 from distildoc.study.tables import latex, tables_of
 
 LABELS = ("letter", "memo")
@@ -48,6 +51,8 @@ def write_run(folder: Path, table: PageTable, method: str, seed: int) -> None:
     write_scored(folder / "evaluation", table, replace(report, cost=cost))
     record = {"name": folder.name, "method": method, "seed": seed, "stages": {"train": {"seconds": 12.5}}}
     (folder / "run.json").write_text(json.dumps(record))
+    if method == "kd":
+        (folder / "config.yaml").write_text("teacher: {runs: [runs/t]}\n")
 
 
 def write_exams(folder: Path, rate: float, seed: int) -> None:
@@ -131,8 +136,32 @@ def test_tables_have_rows_by_columns_and_the_teacher_of_their_pages(study: Path)
     for table in tables:
         assert [line.name for line in table.lines] == ["supervised", *METHODS]
         assert [name for name, _ in table.teachers] == ["teacher"]
+        assert {column for column, _ in table.teachers[0][1]} == set(STUDENTS)
         best = [line.name for line in table.lines if line.boxes["a", "accuracy"].best]
         assert best == ["kd"]
+
+
+def test_a_teacher_stands_in_the_columns_that_name_it(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    for cell in json.loads((study / "cells.json").read_text())["cells"]:
+        if cell["at"]["student"] == "b":
+            (tmp_path / "study" / cell["folder"] / "config.yaml").unlink(missing_ok=True)
+    results = read_results(tmp_path / "study")
+    for table in tables_of(results, places_of(results, resamples=50)):
+        assert {column for column, _ in dict(table.teachers)["teacher"]} == {"a"}
+
+
+def test_the_seeds_that_have_the_sign_of_the_mean_are_counted(study: Path, tmp_path: Path) -> None:
+    """kd gains 0.25, 0.25 and, where its third seed is as good as the worst method, -0.3: two of three agree."""
+    shutil.copytree(study, tmp_path / "study")
+    kd = {"data": "made", "student": "a", "method": "kd"}
+    cells = json.loads((study / "cells.json").read_text())["cells"]
+    (third,) = [cell["folder"] for cell in cells if cell["at"] == kd and cell["seed"] == 2]
+    shutil.rmtree(tmp_path / "study" / third)
+    write_run(tmp_path / "study" / third, table_of(0.4, 2), "kd", 2)
+    gain = places_of(read_results(tmp_path / "study"), resamples=50)[tuple(kd.items())].gains["accuracy"]
+    assert gain.value == pytest.approx((0.25 + 0.25 - 0.3) / 3)
+    assert (gain.agree, gain.seeds) == (2, 3)
 
 
 def test_latex_is_balanced_and_escaped(study: Path) -> None:
@@ -154,6 +183,16 @@ def test_shifted_pages_are_ranked_as_scipy_ranks_them(study: Path) -> None:
     assert overall.spearman == pytest.approx(stats.spearmanr(inside, outside).statistic)
     kd = next(one for one in found.rows if (one.row, one.column) == ("kd", "a"))
     assert kd.lost == pytest.approx((kd.inside - kd.outside) / kd.inside)
+    frame = load(study).query("data == 'made' and method == 'kd' and student == 'a'")
+    assert kd.others["ece"] == pytest.approx((frame["ece"].mean(), frame["shifted:twin:ece"].mean()))
+
+
+def test_rows_that_are_all_equal_have_no_rank(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    for report in (tmp_path / "study").glob("runs/*/exams/shifted/twin/report.json"):
+        report.write_text(json.dumps(report_of(table_of(0.5, 0)).to_json()))
+    (found,) = shifts_of(read_results(tmp_path / "study"))
+    assert all(np.isnan(rank.spearman) and np.isnan(rank.kendall) for rank in found.ranks)
 
 
 def test_damage_is_the_mean_of_seeds_and_severities(study: Path) -> None:
@@ -162,6 +201,7 @@ def test_damage_is_the_mean_of_seeds_and_severities(study: Path) -> None:
     assert found["kd", "a"].mean == pytest.approx(0.75)
     assert found["kd", "a"].kinds["blur"] == pytest.approx(0.75)
     assert found["kd", "a"].relative == pytest.approx(0.2 / 0.95)
+    assert [found["kd", "a"].at(severity) for severity in (0, 1, 2)] == pytest.approx([0.95, 0.85, 0.65])
     assert not damages_of(read_results(study), (("data", "real"),))
 
 
@@ -200,9 +240,29 @@ def test_the_page_names_failed_and_missing_cells_with_their_cause(report: Path) 
     assert "(missing)" in html
 
 
+def test_whiskers_are_the_intervals_of_the_table(study: Path) -> None:
+    results = read_results(study)
+    places = places_of(results, resamples=50)
+    table = tables_of(results, places)[1]
+    shown = SHOWN["classification"]
+    whiskers = pictures_of(results, table, places, shown).panels[0].charts.scores
+    assert whiskers is not None
+    by_name = {row.name: row for row in whiskers.rows}
+    lines = {line.name: line.boxes["a", "accuracy"].estimate for line in table.lines}
+    assert by_name.keys() == lines.keys()
+    widths = [(by_name[name].high - by_name[name].low) / (one.high - one.low) for name, one in lines.items()]
+    assert widths == pytest.approx([widths[0]] * len(widths))
+
+
+def test_a_number_that_is_none_is_a_dash(report: Path) -> None:
+    html = (report / "index.html").read_text()
+    assert not re.search(r"[>: ]nan\b", html)
+
+
 def test_plots_are_files_of_their_own(report: Path) -> None:
     plots = sorted(path.name for path in (report / "plots").glob("*.svg"))
     assert {"1-real-size.svg", "1-real-latency.svg", "1-real-a-reliability.svg", "2-made-shift-twin.svg"} <= set(plots)
+    assert {"2-made-Damage-a.svg", "2-made-Damage-b.svg"} <= set(plots)
     for name in plots:
         text = (report / "plots" / name).read_text()
         assert text.lstrip().startswith("<svg xmlns=")

@@ -42,6 +42,13 @@ def test_the_p_value_counts_draws_on_the_other_side_of_zero() -> None:
     assert p_value(np.append(draws, np.nan)) == pytest.approx(0.1)
 
 
+def test_a_tie_counts_on_both_sides_however_it_is_rounded() -> None:
+    """0.1 + 0.2 - 0.3 is 0 on paper: with 10 such ties and 90 draws above, 2 (10 + 1) / (100 + 1)."""
+    ties = np.full(10, 0.1 + 0.2 - 0.3)
+    assert (ties > 0).all()
+    assert p_value(np.append(np.full(90, 0.1), ties)) == pytest.approx(22 / 101)
+
+
 def test_one_seed_gives_the_interval_of_scipys_paired_bootstrap() -> None:
     rng = np.random.default_rng(3)
     targets = rng.integers(0, 2, 300)

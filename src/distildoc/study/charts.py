@@ -19,12 +19,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (x, y) of one run under the name that the legend shows; curves of one style share name and colour."""
+    """Points (x, y) of one run under the name that the legend shows; curves of one style share name and colour.
+
+    band  (x, low, high) of what is shaded around it.
+    """
 
     name: str
     points: Sequence[Point]
     style: int
     markers: bool = False
+    band: Sequence[tuple[float, float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """A drawn curve: `points` as SVG wants them, and its dots."""
+    """A drawn curve: `points` and the outline of its `band` as SVG wants them, and its dots."""
 
     name: str
     points: str
     dots: tuple[Point, ...]
     colour: int
     dash: str
+    band: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,10 @@ def line_chart(title: str, curves: Sequence[Curve], x: Axis, y: Axis, *, diagona
     lines = []
     for curve in curves:
         placed = [place(point) for point in curve.points]
-        text = " ".join(f"{px:.1f},{py:.1f}" for px, py in placed)
+        around = [(at, low) for at, low, _ in curve.band] + [(at, high) for at, _, high in reversed(curve.band)]
+        band = _outline([place(point) for point in around])
         dots = tuple(placed) if curve.markers else ()
-        lines.append(Line(curve.name, text, dots, curve.style % COLOURS, _dash(curve.style)))
+        lines.append(Line(curve.name, _outline(placed), dots, curve.style % COLOURS, _dash(curve.style), band))
     legend = {line.name: Legend(line.name, line.colour, line.dash) for line in lines}
     ends = [place((value, value)) for value in (max(x.low, y.low), min(x.high, y.high))]
     return LineChart(
@@ -144,7 +150,7 @@ def line_chart(title: str, curves: Sequence[Curve], x: Axis, y: Axis, *, diagona
         y_ticks=tuple(Tick(_y(value, y), text) for value, text in y.ticks),
         lines=tuple(lines),
         legend=tuple(legend.values()),
-        diagonal=" ".join(f"{px:.1f},{py:.1f}" for px, py in ends) if diagonal else "",
+        diagonal=_outline(ends) if diagonal else "",
     )
 
 
@@ -172,6 +178,10 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float, in
     bottom = TOP + ROW * len(rows)
     ticks = tuple(Tick(place(value), text) for value, text in x.ticks)
     return IntervalChart(title, x.title, ticks, whiskers, left, WIDTH, bottom + BOTTOM, right, bottom)
+
+
+def _outline(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _short(name: str) -> str:

@@ -70,14 +70,14 @@ def _reliability(groups: Sequence[Group], shown: Shown) -> LineChart | None:
 
 def _learning(groups: Sequence[Group]) -> LineChart | None:
     curves = [
-        Curve(group.name, history, style, markers=len(history) < 4)
+        Curve(group.name, [(at, float(np.mean(some))) for at, some in history], style, len(history) < 4, _band(history))
         for style, group in enumerate(groups)
-        if (history := _mean_history(group))
+        if (history := _histories(group))
     ]
     if not curves:
         return None
     epochs = [x for curve in curves for x, _ in curve.points]
-    scores = [y for curve in curves for _, y in curve.points]
+    scores = [y for curve in curves for _, y in curve.points] + [y for c in curves for _, *ends in c.band for y in ends]
     x, y = axis(epochs, "epochs", low=0), axis(scores, "score on the validation pages")
     return line_chart("Learning", curves, x, y)
 
@@ -92,13 +92,20 @@ def _mean_risk(reports: Sequence[Report]) -> list[Point]:
     return [(float(coverage), float(risk)) for coverage, risk in zip(grid, np.mean(risks, axis=0), strict=True)]
 
 
-def _mean_history(group: Group) -> list[Point]:
-    """Validation score by epoch, mean of the seeds that have it."""
+def _histories(group: Group) -> list[tuple[float, list[float]]]:
+    """Epochs and the validation scores of the seeds that have them."""
     scores: dict[float, list[float]] = {}
     for run in group.runs:
         for epoch, score in run.history:
             scores.setdefault(epoch, []).append(score)
-    return [(epoch, float(np.mean(scores[epoch]))) for epoch in sorted(scores)]
+    return sorted(scores.items())
+
+
+def _band(history: Sequence[tuple[float, list[float]]]) -> list[tuple[float, float, float]]:
+    """From the least seed to the greatest; none of a single one."""
+    if all(len(scores) == 1 for _, scores in history):
+        return []
+    return [(epoch, min(scores), max(scores)) for epoch, scores in history]
 
 
 def _pooled(reports: Sequence[Report]) -> list[ReliabilityBin]:

@@ -45,6 +45,15 @@ def points(difference: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
+def places(value: float | None, digits: int = 3) -> str:
+    """Fixed decimals.
+
+    >>> places(0.12345), places(0.12345, 2), places(float("nan")), places(None)
+    ('0.123', '0.12', '–', '–')
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
 def _three(value: float) -> str:
     if value <= 0:
         return "0"

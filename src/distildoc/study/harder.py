@@ -10,6 +10,7 @@ from scipy import stats
 from distildoc.study.results import At, Entry, Results
 
 PRIMARY = {"classification": "accuracy", "detection": "map"}
+OTHERS = ("aurc", "ece", "ap50")  # told of shifted pages beside the primary score
 AGREED = ("fidelity", "kappa", "kl", "wrong_together")
 
 
@@ -18,15 +19,15 @@ class Shift:
     """A row and column on shifted pages: mean over seeds.
 
     inside, outside  primary score on the test pages and on the shifted ones.
-    lost             share of it that is lost.
-    others           further scores on the shifted pages.
+    lost             share of it that is lost; nan where there is none inside.
+    others           further scores: inside, outside.
     """
 
     row: str
     column: str
     inside: float
     outside: float
-    others: Mapping[str, float]
+    others: Mapping[str, tuple[float, float]]
 
     @property
     def lost(self) -> float:
@@ -35,7 +36,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Rank:
-    """Rank correlation between the scores inside and outside over some rows."""
+    """Rank correlation between the scores inside and outside over some rows; nan where all are equal."""
 
     where: str
     rows: int
@@ -55,7 +56,12 @@ class Shifted:
 
 @dataclass(frozen=True)
 class Damage:
-    """A row and column under damage: mean over seeds, kinds and severities; `kinds` by kind, mean of severities."""
+    """A row and column under damage: primary score, mean over seeds, kinds and severities.
+
+    relative  share of the clean score that is lost; nan where there is none.
+    kinds     by kind, mean of severities.
+    steps     by kind, at each severity.
+    """
 
     row: str
     column: str
@@ -64,6 +70,17 @@ class Damage:
     relative: float
     ece: float | None
     kinds: Mapping[str, float]
+    steps: Mapping[str, Mapping[int, float]]
+
+    def at(self, severity: int) -> float:
+        """Mean of the kinds at a severity; 0 is the clean page."""
+        return float(np.mean([step[severity] for step in self.steps.values()])) if severity else self.clean
+
+    @property
+    def severities(self) -> tuple[int, ...]:
+        """Those at which every kind was scored."""
+        known = [set(step) for step in self.steps.values()]
+        return tuple(sorted(set.intersection(*known))) if known else ()
 
 
 @dataclass(frozen=True)
@@ -133,14 +150,16 @@ def _shift(row: str, column: str, entries: Sequence[Entry], name: str) -> Shift 
     if not known:
         return None
     primary = _primary(known[0][0])
-    inside = [report.scores[primary].value for entry, _ in known if (report := entry.report()) is not None]
-    outside = [report.scores[primary].value for _, report in known]
+    sides = [[report for entry, _ in known if (report := entry.report()) is not None], [one for _, one in known]]
+
+    def means(score: str) -> tuple[float, float]:
+        inside, outside = (float(np.mean([report.scores[score].value for report in side])) for side in sides)
+        return inside, outside
+
     others = {
-        score: float(np.mean([report.scores[score].value for _, report in known]))
-        for score in ("aurc", "ece", "ap50")
-        if all(score in report.scores for _, report in known)
+        score: means(score) for score in OTHERS if all(score in report.scores for side in sides for report in side)
     }
-    return Shift(row, column, float(np.mean(inside)), float(np.mean(outside)), others)
+    return Shift(row, column, *means(primary), others)
 
 
 def _ranks(rows: Sequence[Shift]) -> tuple[Rank, ...]:
@@ -153,6 +172,8 @@ def _ranks(rows: Sequence[Shift]) -> tuple[Rank, ...]:
 
 def _rank(where: str, rows: Sequence[Shift]) -> Rank:
     inside, outside = [one.inside for one in rows], [one.outside for one in rows]
+    if len(set(inside)) < 2 or len(set(outside)) < 2:
+        return Rank(where, len(rows), float("nan"), float("nan"))
     spearman, kendall = stats.spearmanr(inside, outside).statistic, stats.kendalltau(inside, outside).statistic
     return Rank(where, len(rows), float(spearman), float(kendall))
 
@@ -162,11 +183,8 @@ def _damage(row: str, column: str, known: Sequence[Mapping[str, Any]], primary: 
         values = [float(one[part][name]) for one in known if name in one.get(part, {})]
         return float(np.mean(values)) if values else None
 
-    kinds = {
-        kind: float(np.mean([entry[primary] for one in known for entry in one["kinds"][kind]]))
-        for kind in known[0]["kinds"]
-        if all(kind in one["kinds"] for one in known)
-    }
+    kinds = [kind for kind in known[0]["kinds"] if all(kind in one["kinds"] for one in known)]
+    entries = {kind: [entry for one in known for entry in one["kinds"][kind]] for kind in kinds}
     nan = float("nan")
     clean, damaged, lost = mean("clean", primary), mean("mean", primary), mean("relative", primary)
     return Damage(
@@ -176,8 +194,17 @@ def _damage(row: str, column: str, known: Sequence[Mapping[str, Any]], primary: 
         nan if damaged is None else damaged,
         nan if lost is None else lost,
         mean("mean", "ece"),
-        kinds,
+        {kind: float(np.mean([entry[primary] for entry in some])) for kind, some in entries.items()},
+        {kind: _by_severity(some, primary) for kind, some in entries.items()},
     )
+
+
+def _by_severity(entries: Sequence[Mapping[str, Any]], primary: str) -> dict[int, float]:
+    severities = sorted({int(entry["severity"]) for entry in entries})
+    return {
+        severity: float(np.mean([entry[primary] for entry in entries if entry["severity"] == severity]))
+        for severity in severities
+    }
 
 
 def _agreed(row: str, column: str, known: Sequence[Mapping[str, Any]]) -> Agreed:

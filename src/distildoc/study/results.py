@@ -99,6 +99,11 @@ class Results:
         others = [axis for axis in self.axes if axis not in (self.rows, self.columns)]
         return list(dict.fromkeys(tuple((axis, entry.choice(axis)) for axis in others) for entry in self.entries))
 
+    def column(self, table: At, column: str) -> list[Entry]:
+        """The cells in a column of a table."""
+        wanted = {*table} | ({(self.columns, column)} if self.columns else set())
+        return [entry for entry in self.entries if wanted <= {*entry.at}]
+
     def cell(self, table: At, row: str, column: str) -> At | None:
         """The place in a row and column of a table, where there is one."""
         wanted = {**dict(table), self.rows: row} | ({self.columns: column} if self.columns else {})

@@ -3,9 +3,10 @@
 Pages and seeds are crossed: every seed is scored on the same pages. A draw takes pages with replacement and, on its
 own, seeds with replacement; the score is the mean over the drawn seeds of the score on the drawn pages. The same draws
 serve all cells on the same pages, so that differences are paired in both. Owen 2007, "The pigeonhole bootstrap",
-arXiv:0712.1111: for crossed data the variance it gives is, if anything, too large; but three seeds drawn from three
-have two thirds of the variance of seeds, so what is said of other seeds is on the bold side. With one seed the interval
-is over pages alone.
+arXiv:0712.1111: for crossed data the variance it gives is, if anything, too large; but S seeds drawn from S have
+(S - 1) / S of the variance of seeds, two thirds for three, so what is said of other seeds is on the bold side. More
+seeds are the remedy; short of it, every difference tells in how many seeds it has the sign of the mean. With one seed
+the interval is over pages alone.
 
     p = 2 min(#{d <= 0} + 1, #{d >= 0} + 1) / (R + 1), at most 1
 
@@ -25,6 +26,7 @@ from distildoc.study.results import At, Entry, Results
 
 RESAMPLES, MOST = 2000, 20_000  # draws at least, and at most
 LEVEL = 0.05  # of a difference that is called significant, after Holm's correction
+ROUNDING = 1e-12  # a difference of means that is 0 on paper comes out at some 1e-16
 PAGE_SEED, SEED_SEED = 0, 1  # of the draws
 COMPARED = {  # scores with intervals and differences, by task; the first one is the primary score
     "classification": ("accuracy", "aurc", "ece", "nll"),
@@ -47,7 +49,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Difference to the baseline, its 95 % interval, and the p-value before and after Holm's correction."""
+    """Difference to the baseline, its 95 % interval, and the p-value before and after Holm's correction.
+
+    agree  of its seeds, those in which the difference on the test pages has the sign of the mean.
+    """
 
     value: float
     low: float
@@ -55,6 +60,7 @@ class Comparison:
     p: float
     p_holm: float
     seeds: int
+    agree: int
 
     @property
     def significant(self) -> bool:
@@ -91,8 +97,8 @@ def places_of(results: Results, *, resamples: int | None = None) -> dict[At, Pla
         names = drawn.of(scored[0]) or {}
         found[at] = Place(
             at,
-            {name: _estimate(drawn.mean(scored, name), len(scored)) for name in names},
-            {name: _comparison(drawn.difference(pairs, name), len(pairs)) for name in names} if pairs else {},
+            {name: _estimate(drawn.values(scored, name), resamples) for name in names},
+            {name: _comparison(drawn.differences(pairs, name), resamples) for name in names} if pairs else {},
         )
     return _corrected(found)
 
@@ -111,9 +117,9 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def p_value(differences: Floats) -> float:
-    """Two-sided bootstrap p-value of differences [R]; draws without a value do not count."""
+    """Two-sided bootstrap p-value of differences [R]; a tie counts on both sides, a draw without a value on none."""
     known = differences[np.isfinite(differences)]
-    fewer = min((known <= 0).sum(), (known >= 0).sum())
+    fewer = min((known <= ROUNDING).sum(), (known >= -ROUNDING).sum())
     return float(min(1.0, 2 * (fewer + 1) / (len(known) + 1)))
 
 
@@ -153,13 +159,14 @@ class _Drawings:
         """Whether both were scored, on the same pages."""
         return self.of(other) is not None and self._hash[entry.key] == self._hash[other.key]
 
-    def mean(self, entries: Sequence[Entry], name: str) -> Floats:
-        values = np.stack([(self.of(entry) or {})[name] for entry in entries])
-        return over_seeds(values, resamples=self.resamples)
+    def values(self, entries: Sequence[Entry], name: str) -> Floats:
+        """A score of some seeds, [S, 1 + R]."""
+        return np.stack([(self.of(entry) or {})[name] for entry in entries])
 
-    def difference(self, pairs: Sequence[tuple[Entry, Entry]], name: str) -> Floats:
+    def differences(self, pairs: Sequence[tuple[Entry, Entry]], name: str) -> Floats:
+        """Of each seed to the baseline of that seed, [S, 1 + R]."""
         ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
-        return self.mean(ours, name) - self.mean(theirs, name)
+        return self.values(ours, name) - self.values(theirs, name)
 
     def _draw(self, entry: Entry) -> Drawn | None:
         report = entry.report()
@@ -180,13 +187,16 @@ class _Drawings:
         return drawn_scores(same.outcomes, {name: SCORES[name] for name in names}, self.resamples)
 
 
-def _estimate(values: Floats, seeds: int) -> Estimate:
-    return Estimate(float(values[0]), *percentiles(values[1:]), seeds)
+def _estimate(values: Floats, resamples: int) -> Estimate:
+    drawn = over_seeds(values, resamples=resamples)
+    return Estimate(float(drawn[0]), *percentiles(drawn[1:]), len(values))
 
 
-def _comparison(values: Floats, seeds: int) -> Comparison:
-    p = p_value(values[1:])
-    return Comparison(float(values[0]), *percentiles(values[1:]), p, p, seeds)
+def _comparison(differences: Floats, resamples: int) -> Comparison:
+    drawn = over_seeds(differences, resamples=resamples)
+    p = p_value(drawn[1:])
+    agree = int((np.sign(differences[:, 0]) == np.sign(drawn[0])).sum())
+    return Comparison(float(drawn[0]), *percentiles(drawn[1:]), p, p, len(differences), agree)
 
 
 def _corrected(places: Mapping[At, Place]) -> dict[At, Place]:

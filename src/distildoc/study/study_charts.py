@@ -1,14 +1,14 @@
 """The charts of a study: one set for each of its tables, small multiples by column where lines would crowd."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from distildoc.study.charts import Curve, LineChart, axis, line_chart
+from distildoc.study.charts import Curve, IntervalChart, LineChart, axis, interval_chart, line_chart
 from distildoc.study.figures import Charts, charts_of
 from distildoc.study.groups import Group
-from distildoc.study.harder import Shifted
+from distildoc.study.harder import Damage, Shifted
 from distildoc.study.results import At, Entry, Results
 from distildoc.study.shown import Shown
 from distildoc.study.statistics import Place
@@ -50,6 +50,24 @@ def shift_chart(found: Shifted, results: Results, shown: Shown) -> LineChart:
     x = axis([one.inside for one in found.rows], f"{shown.chart} on the test pages")
     y = axis([one.outside for one in found.rows], f"{shown.chart} on {found.pages}")
     return line_chart(f"Test pages and {found.pages}", curves, x, y)
+
+
+def damage_charts(damages: Sequence[Damage], results: Results, shown: Shown) -> list[LineChart]:
+    """Scores by severity, the mean of the kinds, one chart a column."""
+    styles = {row: number for number, row in enumerate(results.choices_down)}
+    charts = []
+    for column in dict.fromkeys(one.column for one in damages):
+        curves = [
+            Curve(one.row, [(float(at), one.at(at)) for at in (0, *one.severities)], styles[one.row], markers=True)
+            for one in damages
+            if one.column == column and one.severities
+        ]
+        points = [point for curve in curves for point in curve.points]
+        if points:
+            x = axis([x for x, _ in points], "severity; 0 is undamaged", low=0)
+            y = axis([y for _, y in points], f"{shown.chart}, mean of the kinds")
+            charts.append(line_chart(", ".join(part for part in ("Damage", column) if part), curves, x, y))
+    return charts
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -102,7 +120,19 @@ def _panel(results: Results, table: Table, column: str, shown: Shown) -> Panel:
         at = results.cell(table.at, row, column)
         runs = [entry.run for entry in places.get(at, []) if _is_scored(entry)] if at is not None else []
         groups.append(Group(row, "student", tuple(run for run in runs if run is not None)))
-    return Panel(column, charts_of(groups, shown))
+    return Panel(column, replace(charts_of(groups, shown), scores=_scores(table, column, shown)))
+
+
+def _scores(table: Table, column: str, shown: Shown) -> IntervalChart | None:
+    """The primary scores with the intervals of the table."""
+    found = [(style, line.name, line.boxes.get((column, shown.primary))) for style, line in enumerate(table.lines)]
+    estimates = [(name, box.estimate, style) for style, name, box in found if box is not None]
+    if not estimates:
+        return None
+    x = axis([end for _, one, _ in estimates for end in (one.low, one.high)], shown.axis)
+    return interval_chart(
+        shown.chart, [(name, one.value, one.low, one.high, style) for name, one, style in estimates], x
+    )
 
 
 def _is_scored(entry: Entry) -> bool:

@@ -20,7 +20,7 @@ from distildoc.study.rows import trained_seconds
 from distildoc.study.run import in_words
 from distildoc.study.shown import Shown, shown_of
 from distildoc.study.statistics import Place, draws_for, places_of
-from distildoc.study.study_charts import Pictures, pictures_of, shift_chart
+from distildoc.study.study_charts import Pictures, damage_charts, pictures_of, shift_chart
 from distildoc.study.tables import TITLES, Table, cells_csv, latex, places_csv, tables_of
 
 PAGE = "index.html"
@@ -35,6 +35,7 @@ class Section:
     pictures: Pictures
     shifts: tuple[tuple[Shifted, LineChart], ...]
     damages: tuple[Damage, ...]
+    by_severity: tuple[LineChart, ...]
     agreements: tuple[Agreed, ...]
     costs: tuple[tuple[str, str, str, str, str, str], ...]  # row, column, weights, MACs, latency, training
 
@@ -69,17 +70,20 @@ def _refuse_other(out: Path) -> None:
 
 def _sections(results: Results, places: Mapping[At, Place], shown: Shown) -> list[Section]:
     shifts = shifts_of(results)
-    return [
-        Section(
+    sections = []
+    for table in tables_of(results, places):
+        damages = damages_of(results, table.at)
+        section = Section(
             table,
             pictures_of(results, table, places, shown),
             tuple((one, shift_chart(one, results, shown)) for one in shifts if one.table == table.at),
-            tuple(damages_of(results, table.at)),
+            tuple(damages),
+            tuple(damage_charts(damages, results, shown)),
             tuple(agreements_of(results, table.at)),
             tuple(_costs(results, table)),
         )
-        for table in tables_of(results, places)
-    ]
+        sections.append(section)
+    return sections
 
 
 def _files(
@@ -107,6 +111,7 @@ def _charts(section: Section) -> Iterator[tuple[str, LineChart | IntervalChart]]
         found += [(f"{stem}scores", charts.scores), (f"{stem}risk", charts.risk)]
         found += [(f"{stem}reliability", charts.reliability), (f"{stem}learning", charts.learning)]
     found += [(f"shift-{shift.pages}", chart) for shift, chart in section.shifts]
+    found += [(chart.title, chart) for chart in section.by_severity]
     return ((name, chart) for name, chart in found if chart is not None)
 
 
@@ -199,6 +204,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["points"] = formats.points
+    environment.filters["places"] = formats.places
     return environment
 
 

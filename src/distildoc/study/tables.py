@@ -4,9 +4,11 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from distildoc.metrics import HIGHER_IS_BETTER
-from distildoc.study.results import At, Results
+from distildoc.schema.report import Report
+from distildoc.study.results import At, Entry, Results
 from distildoc.study.rows import cell_rows
 from distildoc.study.statistics import Comparison, Estimate, Place
 
@@ -40,14 +42,14 @@ class Line:
 @dataclass(frozen=True)
 class Table:
     """at       choices of the axes that are neither rows nor columns.
-    teachers  teachers that were scored on the same pages: name, and their scores.
+    teachers  those of its cells that were scored on the same pages: name, and scores by column and name.
     """
 
     at: At
     columns: tuple[str, ...]
     scores: tuple[str, ...]
     lines: tuple[Line, ...]
-    teachers: tuple[tuple[str, Mapping[str, Estimate]], ...]
+    teachers: tuple[tuple[str, Mapping[tuple[str, str], Estimate]], ...]
 
     @property
     def title(self) -> str:
@@ -70,14 +72,15 @@ def cells_csv(results: Results) -> str:
 def places_csv(results: Results, places: Mapping[At, Place]) -> str:
     """Means over seeds and differences to the baseline, a line a place and score."""
     names = [*results.axes, "score", "value", "low", "high", "seeds"]
-    names += ["difference", "difference_low", "difference_high", "p", "p_holm", "pairs"]
+    names += ["difference", "difference_low", "difference_high", "p", "p_holm", "pairs", "pairs_agree"]
     rows = []
     for at, place in places.items():
         for name, one in place.scores.items():
             row = {**dict(at), "score": name, "value": one.value, "low": one.low, "high": one.high, "seeds": one.seeds}
             if (gain := place.gains.get(name)) is not None:
                 row |= {"difference": gain.value, "difference_low": gain.low, "difference_high": gain.high}
-                row |= {"p": gain.p, "p_holm": gain.p_holm, "pairs": gain.seeds}
+                row |= {"p": gain.p, "p_holm": gain.p_holm}
+                row |= {"pairs": gain.seeds, "pairs_agree": gain.agree}
             rows.append(row)
     return _csv(names, rows)
 
@@ -91,8 +94,9 @@ def latex(table: Table) -> str:
     lines += [head + r" \\"] if any(table.columns) else []
     lines += [names + r" \\", r"\midrule"]
     for name, scores in table.teachers:
-        values = [f"{scores[one].value:.3f}" if one in scores else "--" for one in table.scores]
-        lines.append(" & ".join([f"teacher {_tex(name)}", *values * len(table.columns)]) + r" \\")
+        found = [scores.get((column, one)) for column in table.columns for one in table.scores]
+        values = ["--" if one is None else f"{one.value:.3f}" for one in found]
+        lines.append(" & ".join([f"teacher {_tex(name)}", *values]) + r" \\")
     for line in table.lines:
         boxes = [_tex_box(line.boxes.get((column, name))) for column in table.columns for name in table.scores]
         lines.append(" & ".join([_tex(line.name), *boxes]) + r" \\")
@@ -132,17 +136,31 @@ def _best(found: Mapping[tuple[str, str], Place], column: str, name: str) -> flo
     return max(values) if name in HIGHER_IS_BETTER else min(values)
 
 
-def _teachers(results: Results, table: At, scores: tuple[str, ...]) -> tuple[tuple[str, Mapping[str, Estimate]], ...]:
-    """Runs before the cells that were scored on the pages of a table, with intervals over pages."""
-    here = [entry for entry in results.entries if set(table) <= set(entry.at)]
-    pages = {report.source.get("pages_hash") for entry in here if (report := entry.report())}
-    found = []
+def _teachers(
+    results: Results, table: At, scores: tuple[str, ...]
+) -> tuple[tuple[str, Mapping[tuple[str, str], Estimate]], ...]:
+    """The runs that cells of a table name as teachers, in the columns of those, with intervals over pages."""
+    found: dict[str, dict[tuple[str, str], Estimate]] = {}
     for entry in results.before:
         report = entry.report()
-        if report is not None and report.source.get("pages_hash") in pages:
-            known = {name: report.scores[name] for name in scores if name in report.scores}
-            found.append((entry.name, {name: Estimate(s.value, s.low, s.high, 1) for name, s in known.items()}))
-    return tuple(found)
+        if report is None:
+            continue
+        for column in results.choices_across:
+            if any(_taught(one, entry, report) for one in results.column(table, column)):
+                known = {(column, name): report.scores[name] for name in scores if name in report.scores}
+                found.setdefault(entry.name, {}).update(
+                    {key: Estimate(score.value, score.low, score.high, 1) for key, score in known.items()}
+                )
+    return tuple(found.items())
+
+
+def _taught(student: Entry, teacher: Entry, scored: Report) -> bool:
+    """Whether a cell names that teacher, and was scored on the same pages."""
+    report = student.report()
+    if student.run is None or report is None:
+        return False
+    named = {Path(folder).name for folder in student.run.teachers}
+    return teacher.folder.name in named and report.source.get("pages_hash") == scored.source.get("pages_hash")
 
 
 def _csv(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
