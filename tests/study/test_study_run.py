@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from distildoc.recipes import stages
+from distildoc.recipes.config import RunConfig
 from distildoc.recipes.screen import SILENT
 from distildoc.recipes.settings import validated
 from distildoc.schema.errors import InputError
@@ -219,6 +221,28 @@ def test_a_search_tries_settings_on_validation_pages_and_runs_the_best(pages: Pa
     again, said = run_here(wanted, tmp_path)
     assert not again
     assert len(said) == 1
+
+
+def test_trials_read_the_cache_that_was_filled_for_their_search(
+    pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    train = stages.train
+
+    def watched(config: RunConfig, out: Path, *rest: Any) -> str:
+        asked.extend([config.teacher.cache] if config.teacher is not None else [])
+        return train(config, out, *rest)
+
+    monkeypatch.setattr(stages, "train", watched)
+    axes = {
+        "student": {"a": tiny.study_of(pages)["axes"]["student"]["a"]},
+        "method": tiny.study_of(pages)["axes"]["method"],
+    }
+    space = {"terms.0.temperature": {"low": 1.0, "high": 16.0}}
+    failed, _ = run_here(study(pages, axes=axes, seeds=[0], search={"space": space, "trials": 2}), tmp_path)
+    assert not failed
+    assert len(asked) >= 2
+    assert all(cache is not None and Path(cache).is_dir() for cache in asked)
 
 
 def test_a_job_is_known_by_its_key_alone(unbroken: tuple[Path, list[str]]) -> None:

@@ -13,7 +13,7 @@ from distildoc.recipes.files import config_hash, dump
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.study.caches import cache_key, with_cache, write_shared
-from distildoc.study.grid import Grid, Planned
+from distildoc.study.grid import Grid, Place, Planned
 from distildoc.study.jobs import Job, plan
 from distildoc.study.listing import failure_path, read_planned
 from distildoc.study.search import search
@@ -39,7 +39,7 @@ def _done(job: Job, grid: Grid, screen: Screen) -> str:
     if job.kind == "cache":
         return write_shared(job.runs, job.path, screen)
     if job.place is not None:
-        return search(grid, job.place, _scorer(grid, screen), screen.say)
+        return search(grid, job.place, _scorer(job, job.place, grid, screen), screen.say)
     return _run(job.runs[0], job.path, export=job.export, screen=screen)
 
 
@@ -61,13 +61,15 @@ def _lines(lines: Sequence[str]) -> str:
     return "; ".join(line.partition(": ")[2] for line in lines)
 
 
-def _scorer(grid: Grid, screen: Screen) -> Callable[[Planned], float]:
+def _scorer(job: Job, place: Place, grid: Grid, screen: Screen) -> Callable[[Planned], float]:
     """Trains a run of a search and gives its score on the validation pages."""
+    asked = grid.planned(place, grid.study.seeds[0])
+    teacher = job.runs[0].teacher
+    filled = None if teacher is None or teacher.cache is None or _searches_features(place) else Path(teacher.cache)
 
     def score(run: Planned) -> float:
-        key = None if any("tap" in name for name in _searched(grid)) else cache_key(run.config, run.after)
-        shared = None if key is None else grid.folder / "caches" / key
-        config = with_cache(run.config, shared if shared is not None and shared.is_dir() else None)
+        same = cache_key(run.config, run.after) == cache_key(asked.config, asked.after)
+        config = with_cache(run.config, filled if same else None)
         folder = RunFolder(run.folder(grid.folder))
         with FileLock(grid.folder / "locks" / f"{run.key}.lock"):
             _trained(config, folder, screen)
@@ -77,8 +79,9 @@ def _scorer(grid: Grid, screen: Screen) -> Callable[[Planned], float]:
     return score
 
 
-def _searched(grid: Grid) -> tuple[str, ...]:
-    return tuple(grid.study.search.space) if grid.study.search is not None else ()
+def _searches_features(place: Place) -> bool:
+    """Whether a trial may compare other features than the run of its search, which a cache would lack."""
+    return any("tap" in name or name.endswith(".method") for name in place.space)
 
 
 def _trained(config: RunConfig, folder: RunFolder, screen: Screen) -> str:
