@@ -1,11 +1,11 @@
 """Exam: the labelled pages that something is scored on, once, and where the result goes."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distildoc.data.pageset import PageSet
+from distildoc.recipes.files import short_hash
 from distildoc.schema.pages import Page
 from distildoc.schema.report import Report
 
@@ -33,4 +33,4 @@ def summary(report: Report, shown: Sequence[str]) -> str:
 
 def exam_hash(model: str, settings: object, pages: PageSet) -> str:
     """16 hex digits that change with the fingerprint of the student, the settings of an exam, and its pages."""
-    return hashlib.sha256(repr((model, settings, pages.fingerprint)).encode()).hexdigest()[:16]
+    return short_hash(repr((model, settings, pages.fingerprint)))

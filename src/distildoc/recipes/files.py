@@ -32,7 +32,12 @@ def config_hash(config: RunConfig) -> str:
     so are the exams, which come after training and can be added to a finished run.
     """
     content = json.dumps(config.model_dump(mode="json", exclude_defaults=True, exclude={"exams"}), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return short_hash(content)
+
+
+def short_hash(text: str) -> str:
+    """16 hex digits that change with the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def dump(config: RunConfig) -> str:

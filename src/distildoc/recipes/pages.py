@@ -69,10 +69,11 @@ def shifted_pages(config: RunConfig, labels: tuple[str, ...]) -> dict[str, PageS
         return found
     if config.data.test is None:
         raise ConfigError("exams: the run names no test pages to compare with; add `data.test`, or drop the exams")
+    others = listed_pages(config.data) if config.exams.shifted else ()
     for name, source in config.exams.shifted.items():
         where = f"exams.shifted.{name}"
         found[name] = _aligned(_read(source, config.data, where), labels, where)
-        for seen, elsewhere in zip(listed_pages(config.data), ("data.train", "data.validation"), strict=True):
+        for seen, elsewhere in zip(others, ("data.train", "data.validation"), strict=True):
             _refuse_shared(found[name], seen, where, elsewhere)
     return found
 

@@ -1,6 +1,5 @@
 """The stages that come before there is a student to score: check, cache, train."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from distildoc.data.pageset import PageSet, some
 from distildoc.models.load import fingerprint, save_model
 from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, terms_of
 from distildoc.recipes.config import RunConfig, TermConfig
-from distildoc.recipes.files import config_hash
+from distildoc.recipes.files import config_hash, short_hash
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
@@ -160,7 +159,7 @@ def run_identity(config: RunConfig, splits: Splits, parts: Parts) -> str:
     """16 hex digits of settings, teacher and pages; a checkpoint of any other is refused."""
     teacher = "" if parts.teacher is None else parts.teacher.fingerprint
     content = "|".join((config_hash(config), teacher, splits.train.fingerprint, splits.validation.fingerprint))
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return short_hash(content)
 
 
 def validation_loader(config: RunConfig, pages: PageSet) -> Loader:

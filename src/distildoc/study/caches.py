@@ -1,6 +1,5 @@
 """Caches of a study: runs whose teacher says the same of the same pixels share one folder."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from distildoc.recipes import stages
 from distildoc.recipes.build import cached_taps, pair_of, terms_of
 from distildoc.recipes.config import RunConfig, TermConfig
+from distildoc.recipes.files import short_hash
 from distildoc.recipes.pages import listed_pages
 from distildoc.recipes.screen import Screen
 from distildoc.recipes.sizes import augmentation_of
@@ -27,13 +27,13 @@ def cache_key(config: RunConfig, teachers: Iterable[str]) -> str | None:
     seen = config.model_dump(mode="json", include=PIXELS)
     seen["data"].pop("test")
     text = json.dumps([seen, config.teacher.cache_dtype, sorted(teachers)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text)
 
 
 def of_terms(key: str, terms: Iterable[Sequence[TermConfig]]) -> str:
     """The key of what a teacher is asked, together with the terms that read its answers."""
     said = sorted({json.dumps([term.model_dump(mode="json") for term in some], sort_keys=True) for some in terms})
-    return hashlib.sha256("\n".join([key, *said]).encode()).hexdigest()[:16]
+    return short_hash("\n".join([key, *said]))
 
 
 def with_cache(config: RunConfig, folder: Path | None, taps: Sequence[str] = ()) -> RunConfig:

@@ -1,6 +1,5 @@
 """The grid of a study: its places, and what a run at each of them is."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distildoc.recipes.config import RunConfig
+from distildoc.recipes.files import short_hash
 from distildoc.recipes.layers import changed
 from distildoc.recipes.settings import validated
 from distildoc.schema.errors import ConfigError, closest
@@ -101,7 +101,7 @@ class Grid:
         check_names(config, where)
         if config.teacher is not None and not learns_from_teacher(config):
             config = config.model_copy(update={"teacher": None})
-        named = tuple(_named(config.model_dump(include={"start", "teacher"})))
+        named = dict.fromkeys(name[1:] for name in _builds_on(config) if name.startswith("@"))
         runs = {other: self._prepare(other, asked) for other in named}
         key = _key(config, {other: run.key for other, run in runs.items()})
         placed = _with_folders(config, {other: str(run.folder(self.folder)) for other, run in runs.items()})
@@ -146,18 +146,9 @@ def _laid(content: Mapping[str, Any], changes: Mapping[str, Any], where: str) ->
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _named(content: Mapping[str, Any]) -> Iterator[str]:
-    """Runs of `before` that a run file refers to, each once."""
-    teacher = content.get("teacher")
-    runs = list(teacher.get("runs") or []) if isinstance(teacher, Mapping) else []
-    for value in dict.fromkeys([content.get("start"), *runs]):
-        if isinstance(value, str) and value.startswith("@"):
-            yield value[1:]
-
-
-def _all_named(content: Mapping[str, Any]) -> list[str]:
-    """What a run starts from and who teaches it, as the run file says it; nothing where it names none."""
-    return [content.get("start") or "", *content.get("teacher", {}).get("runs", ())]
+def _builds_on(config: RunConfig) -> list[str]:
+    """What a run starts from, or nothing, and who teaches it, as the run file says it."""
+    return [config.start or "", *(config.teacher.runs if config.teacher is not None else ())]
 
 
 def _with_folders(config: RunConfig, folders: Mapping[str, str]) -> RunConfig:
@@ -179,8 +170,8 @@ def _key(config: RunConfig, keys: Mapping[str, str]) -> str:
     content = config.model_dump(mode="json", exclude_defaults=True, exclude=ASIDE)
     if not content.get("export", True):
         del content["export"]
-    built_on = [keys.get(name.removeprefix("@"), name) for name in _all_named(content)]
+    built_on = [keys.get(name.removeprefix("@"), name) for name in _builds_on(config)]
     content.pop("start", None)
     content.get("teacher", {}).pop("runs", None)
     text = json.dumps([content, built_on], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text)

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from distildoc.metrics.agreement import AGREEMENT
 from distildoc.study.results import At, Entry, Results
 
-PRIMARY = {"classification": "accuracy", "detection": "map"}
 OTHERS = ("aurc", "ece", "ap50")  # told of shifted pages beside the primary score
-AGREED = ("fidelity", "kappa", "kl", "wrong_together")
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ def shifts_of(results: Results) -> list[Shifted]:
     """All shifted pages of all tables, where any cell was scored on them."""
     found = []
     for table in results.tables():
-        cells = _cells(results, table)
-        names = {name: None for _, _, entries in cells for entry in entries for name in entry.shifted()}
+        cells = results.scored(table)
+        names = {name: None for _, _, entries in cells for entry in entries for name in entry.shifted}
         for name in names:
             rows = tuple(shift for row, column, some in cells if (shift := _shift(row, column, some, name)) is not None)
             found.append(Shifted(name, table, rows, _ranks(rows)))
@@ -110,8 +109,8 @@ def shifts_of(results: Results) -> list[Shifted]:
 def damages_of(results: Results, table: At) -> list[Damage]:
     """Rows and columns of a table that were scored on damaged pages."""
     found = []
-    for row, column, entries in _cells(results, table):
-        known = [(entry, damaged) for entry in entries if (damaged := entry.damaged()) is not None]
+    for row, column, entries in results.scored(table):
+        known = [(entry, damaged) for entry in entries if (damaged := entry.damaged) is not None]
         if known:
             found.append(_damage(row, column, [one for _, one in known], _primary(known[0][0])))
     return found
@@ -120,33 +119,22 @@ def damages_of(results: Results, table: At) -> list[Damage]:
 def agreements_of(results: Results, table: At) -> list[Agreed]:
     """Rows and columns of a table that were set beside their teacher."""
     found = []
-    for row, column, entries in _cells(results, table):
-        known = [agreed for entry in entries if (agreed := entry.agreement()) is not None]
+    for row, column, entries in results.scored(table):
+        known = [agreed for entry in entries if (agreed := entry.agreement) is not None]
         if known:
             found.append(_agreed(row, column, known))
     return found
 
 
-def _cells(results: Results, table: At) -> list[tuple[str, str, list[Entry]]]:
-    """Row, column and the scored cells there, of a table."""
-    places = results.places()
-    found = []
-    for row in results.choices_down:
-        for column in results.choices_across:
-            at = results.cell(table, row, column)
-            entries = [entry for entry in places.get(at, []) if entry.report()] if at is not None else []
-            if entries:
-                found.append((row, column, entries))
-    return found
-
-
 def _primary(entry: Entry) -> str:
+    """Name of the primary score of a cell that has been scored."""
     report = entry.report()
-    return PRIMARY[report.task] if report is not None else PRIMARY["classification"]
+    assert report is not None
+    return report.primary
 
 
 def _shift(row: str, column: str, entries: Sequence[Entry], name: str) -> Shift | None:
-    known = [(entry, entry.shifted()[name]) for entry in entries if name in entry.shifted()]
+    known = [(entry, entry.shifted[name]) for entry in entries if name in entry.shifted]
     if not known:
         return None
     primary = _primary(known[0][0])
@@ -210,7 +198,7 @@ def _by_severity(entries: Sequence[Mapping[str, Any]], primary: str) -> dict[int
 def _agreed(row: str, column: str, known: Sequence[Mapping[str, Any]]) -> Agreed:
     scores = {
         name: float(np.mean([one[name]["value"] for one in known if name in one]))
-        for name in AGREED
+        for name in AGREEMENT
         if any(name in one for one in known)
     }
     maps = [one["cka"] for one in known if "cka" in one]

@@ -55,10 +55,14 @@ class Cell:
 class Plan:
     """What a study comes to, as far as its searches have ended; `jobs` leaves out what waits for one."""
 
-    study: StudyConfig
+    grid: Grid
     before: tuple[Planned, ...]
     cells: tuple[Cell, ...]
     jobs: tuple[Job, ...]
+
+    @property
+    def study(self) -> StudyConfig:
+        return self.grid.study
 
     def job(self, key: str) -> Job:
         """Raises InputError for a key that is none of them."""
@@ -82,7 +86,7 @@ def plan(study: StudyConfig, folder: Path) -> Plan:
     for cell in cells:
         runs.setdefault(cell.run.key, _run("cell", cell.run, folder, cell.run.key in exported))
     jobs = (*runs.values(), *{job.key: job for job in searches}.values())
-    return Plan(study, before, tuple(cells), _with_caches(jobs, folder, study.cache))
+    return Plan(grid, before, tuple(cells), _with_caches(jobs, folder, study.cache))
 
 
 def _cells(grid: Grid) -> list[Cell]:

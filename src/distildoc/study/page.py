@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from distildoc.metrics import Difference
 from distildoc.schema.report import Report, Score
 from distildoc.schema.writing import new_file
 from distildoc.study import formats
 from distildoc.study.figures import charts_of
 from distildoc.study.groups import Group, accuracy_gain, best_of, group_runs, layout_gain
+from distildoc.study.rendering import templates
 from distildoc.study.runs import Run, read_runs
 from distildoc.study.shown import Shown, shown_of
 from distildoc.study.summary import summary
@@ -62,26 +61,22 @@ def render(runs: Sequence[Run]) -> str:
     groups = group_runs(runs)
     shown = shown_of(groups)
     gains = _gains(groups)
-    environment = Environment(
-        loader=PackageLoader("distildoc.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = formats.points
-    return environment.get_template("page.html").render(
-        title=_title(groups),
-        summary=summary(groups, gains, shown),
-        warnings=_warnings(groups),
-        shown=shown,
-        rows=_rows(groups, gains, shown),
-        threads=_threads(groups),
-        charts=charts_of(groups, shown),
-        classes=_classes(groups, shown.classes[0]),
-        confusions=[(group, report) for group in groups if (report := group.report) and _shown(report)],
-        runs=[(run, _provenance(run)) for group in groups for run in group.runs],
-        version=version("distildoc"),
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            title=_title(groups),
+            summary=summary(groups, gains, shown),
+            warnings=_warnings(groups),
+            shown=shown,
+            rows=_rows(groups, gains, shown),
+            threads=_threads(groups),
+            charts=charts_of(groups, shown),
+            classes=_classes(groups, shown.classes[0]),
+            confusions=[(group, report) for group in groups if (report := group.report) and _shown(report)],
+            runs=[(run, _provenance(run)) for group in groups for run in group.runs],
+            version=version("distildoc"),
+        )
     )
 
 

@@ -25,12 +25,12 @@ def perform(folder: Path, key: str, screen: Screen = SILENT) -> str:
     A job that another process is at is waited for, and one that is done is not done again. Raises InputError for a
     folder without a study, or a key that it does not have.
     """
-    study = read_planned(folder)
-    job = plan(study, folder).job(key)
+    found = plan(read_planned(folder), folder)
+    job = found.job(key)
     lock = folder / "locks" / f"{key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        line = f"{job.path}: is there already" if job.is_done() else _done(job, Grid(study, folder), screen)
+        line = f"{job.path}: is there already" if job.is_done() else _done(job, found.grid, screen)
     failure_path(folder, key).unlink(missing_ok=True)
     return line
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ def pool_of(
     """The pool that is asked for: a Ray cluster, some processes, or this one."""
     if ray is not None:
         return Cluster(folder, ray, cpus=cpus)
-    return Here(folder, screen) if processes is None else Processes(folder, processes)
+    return nullcontext(Here(folder, screen)) if processes is None else Processes(folder, processes)
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,6 @@ class Here:
         except Exception as error:
             future.set_exception(error)
         return future
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
 
 class Processes:

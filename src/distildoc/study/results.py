@@ -1,10 +1,12 @@
 """What came out of a study: its cells with their runs, finished or not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from distildoc.recipes.agreement import RESULT
 from distildoc.recipes.exams import CORRUPTIONS, FOLDER
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
@@ -40,23 +42,27 @@ class Entry:
     def report(self) -> Report | None:
         return self.run.report if self.run is not None else None
 
+    @cached_property
     def raw_report(self) -> Report | None:
         """The scores before the temperature was fitted, where they are stored."""
         path = self.folder / "evaluation" / "report_uncalibrated.json"
         return read_report(path) if path.is_file() else None
 
+    @cached_property
     def shifted(self) -> dict[str, Report]:
         """Reports on shifted pages, by name."""
         found = sorted((self.folder / FOLDER / "shifted").glob("*/report.json"))
         return {path.parent.name: read_report(path) for path in found}
 
+    @cached_property
     def damaged(self) -> dict[str, Any] | None:
         """Scores on damaged pages, as `corruptions.json` has them."""
         return _optional(self.folder / FOLDER / CORRUPTIONS)
 
+    @cached_property
     def agreement(self) -> dict[str, Any] | None:
         """How far it agrees with its teacher, as `agreement.json` has it."""
-        return _optional(self.folder / FOLDER / "agreement.json")
+        return _optional(self.folder / RESULT)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class Results:
         """Choices of the columns; one without a name where there is no such axis."""
         return ("",) if self.columns is None else self.axes[self.columns]
 
+    @cached_property
     def places(self) -> dict[At, list[Entry]]:
         """The cells of each place, one a seed, in the order of the study."""
         found: dict[At, list[Entry]] = {}
@@ -103,6 +110,17 @@ class Results:
         """The cells in a column of a table."""
         wanted = {*table} | ({(self.columns, column)} if self.columns else set())
         return [entry for entry in self.entries if wanted <= {*entry.at}]
+
+    def scored(self, table: At) -> list[tuple[str, str, list[Entry]]]:
+        """Row, column and the cells that were scored there, of a table; places without any are left out."""
+        found = []
+        for row in self.choices_down:
+            for column in self.choices_across:
+                at = self.cell(table, row, column)
+                entries = [entry for entry in self.places[at] if entry.report()] if at is not None else []
+                if entries:
+                    found.append((row, column, entries))
+        return found
 
     def cell(self, table: At, row: str, column: str) -> At | None:
         """The place in a row and column of a table, where there is one."""
@@ -149,21 +167,8 @@ def _entries(folder: Path, listed: Sequence[Mapping[str, Any]]) -> tuple[Entry, 
         key = str(one["key"])
         if key not in runs:
             runs[key] = _entry(folder, one)
-        known = runs[key]
         at = tuple((str(axis), str(choice)) for axis, choice in one.get("at", {}).items())
-        found.append(
-            Entry(
-                known.name,
-                key,
-                at,
-                int(one.get("seed", 0)),
-                known.folder,
-                one.get("baseline"),
-                known.status,
-                known.run,
-                known.cause,
-            )
-        )
+        found.append(replace(runs[key], at=at, seed=int(one.get("seed", 0)), baseline=one.get("baseline")))
     return tuple(found)
 
 

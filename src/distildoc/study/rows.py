@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distildoc.metrics.agreement import AGREEMENT
 from distildoc.schema.report import Report
 from distildoc.study.results import Entry, Results, read_results
 
@@ -48,16 +49,16 @@ def _row(entry: Entry) -> CellRow:
 
 def _others(entry: Entry, report: Report) -> Iterator[tuple[str, float]]:
     """What is known beside the scores on the test pages."""
-    raw = entry.raw_report()
+    raw = entry.raw_report
     if raw is not None:
         yield from ((f"raw_{name}", score.value) for name, score in raw.scores.items())
-    for pages, shifted in entry.shifted().items():
+    for pages, shifted in entry.shifted.items():
         yield from ((f"shifted:{pages}:{name}", score.value) for name, score in shifted.scores.items())
-    damaged = entry.damaged() or {}
+    damaged = entry.damaged or {}
     yield from ((f"damaged:{name}", float(value)) for name, value in damaged.get("mean", {}).items())
     yield from ((f"damaged:relative:{name}", float(value)) for name, value in damaged.get("relative", {}).items())
-    agreed = entry.agreement() or {}
-    for name in ("fidelity", "kappa", "kl", "wrong_together"):
+    agreed = entry.agreement or {}
+    for name in AGREEMENT:
         if name in agreed:
             yield name, float(agreed[name]["value"])
     yield from ((name, report.cost[name]) for name in ("parameters", "macs", "latency_ms") if name in report.cost)

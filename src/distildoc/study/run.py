@@ -71,18 +71,16 @@ class Tally:
 
     say: Say
     pool: Pool
-    cells: int = 0
+    cells: set[str] = field(default_factory=set)  # keys
     done: int = 0
     running: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
-    waiting_for: set[str] = field(default_factory=set)
 
     def count(self, found: Plan, done: set[str]) -> None:
         """Cells of the plan, and those that are done already."""
-        keys = {cell.run.key for cell in found.cells}
-        self.cells, self.done = len(keys), len(keys & done)
-        self.waiting_for = keys
+        self.cells = {cell.run.key for cell in found.cells}
+        self.done = len(self.cells & done)
 
     def begun(self, job: Job) -> None:
         self.running += 1
@@ -100,8 +98,8 @@ class Tally:
 
     def state(self) -> str:
         """As in [12 of 84 cells, 2 running, 1 failed, about 40 min left]."""
-        parts = [f"{self.done} of {self.cells} cells", f"{self.running} running", f"{len(self.failed)} failed"]
-        missing = self.cells - self.done - len(self.waiting_for & set(self.failed))
+        parts = [f"{self.done} of {len(self.cells)} cells", f"{self.running} running", f"{len(self.failed)} failed"]
+        missing = len(self.cells - set(self.failed)) - self.done
         if self.seconds and missing > 0:
             left = missing * sum(self.seconds) / len(self.seconds) / self.pool.size
             parts.append(f"about {in_words(left)} left")

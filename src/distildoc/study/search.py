@@ -7,7 +7,6 @@ trial is an ordinary run, so that one that was trained before is not trained aga
 order, so that a search that was stopped comes to the same trials.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from distildoc.recipes.files import short_hash
 from distildoc.recipes.folder import write_text
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
@@ -31,7 +31,7 @@ def search_key(grid: Grid, place: Place) -> str:
     run = grid.planned(place, settings.seeds[0])
     space = {name: values.model_dump(mode="json") for name, values in place.space.items()}
     text = json.dumps([run.key, space, settings.trials, settings.seed, settings.seeds], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text)
 
 
 def search_path(grid: Grid, place: Place) -> Path:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from distildoc.evaluate.table import PageTable
 from distildoc.metrics import LAYOUT_SCORES, SCORES
 from distildoc.metrics.bootstrap import Found, draws, percentiles
 from distildoc.metrics.outcomes import Floats
@@ -88,7 +89,7 @@ def places_of(results: Results, *, resamples: int | None = None) -> dict[At, Pla
     drawn = _Drawings(results.entries, resamples)
     by_key = {entry.key: entry for entry in results.entries}
     found: dict[At, Place] = {}
-    for at, entries in results.places().items():
+    for at, entries in results.places.items():
         scored = [entry for entry in entries if drawn.of(entry) is not None]
         if not scored:
             continue
@@ -145,7 +146,7 @@ class _Drawings:
 
     def __init__(self, entries: Sequence[Entry], resamples: int) -> None:
         self.resamples = resamples
-        self._pages: dict[str, object] = {}
+        self._pages: dict[str, PageTable] = {}
         self._drawn: dict[str, Drawn | None] = {}
         self._hash: dict[str, str] = {}
         for entry in entries:
@@ -182,8 +183,7 @@ class _Drawings:
         table = entry.run.table()
         if table is None:
             return None
-        like = self._pages.setdefault(pages, table)
-        same = table.like(like)  # type: ignore[arg-type]
+        same = table.like(self._pages.setdefault(pages, table))
         return drawn_scores(same.outcomes, {name: SCORES[name] for name in names}, self.resamples)
 
 

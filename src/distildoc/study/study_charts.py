@@ -9,7 +9,7 @@ from distildoc.study.charts import Curve, IntervalChart, LineChart, axis, interv
 from distildoc.study.figures import Charts, charts_of
 from distildoc.study.groups import Group
 from distildoc.study.harder import Damage, Shifted
-from distildoc.study.results import At, Entry, Results
+from distildoc.study.results import At, Results
 from distildoc.study.shown import Shown
 from distildoc.study.statistics import Place
 from distildoc.study.tables import Table
@@ -109,17 +109,16 @@ def _against_cost(
 
 
 def _cost(results: Results, at: At, name: str) -> float | None:
-    values = [report.cost[name] for entry in results.places()[at] if (report := entry.report()) and name in report.cost]
+    values = [report.cost[name] for entry in results.places[at] if (report := entry.report()) and name in report.cost]
     return float(np.mean(values)) if values else None
 
 
 def _panel(results: Results, table: Table, column: str, shown: Shown) -> Panel:
-    places = results.places()
-    groups = []
-    for row in results.choices_down:
-        at = results.cell(table.at, row, column)
-        runs = [entry.run for entry in places.get(at, []) if _is_scored(entry)] if at is not None else []
-        groups.append(Group(row, "student", tuple(run for run in runs if run is not None)))
+    scored = {row: entries for row, at, entries in results.scored(table.at) if at == column}
+    groups = [
+        Group(row, "student", tuple(entry.run for entry in scored.get(row, ()) if entry.run is not None))
+        for row in results.choices_down
+    ]
     return Panel(column, replace(charts_of(groups, shown), scores=_scores(table, column, shown)))
 
 
@@ -133,7 +132,3 @@ def _scores(table: Table, column: str, shown: Shown) -> IntervalChart | None:
     return interval_chart(
         shown.chart, [(name, one.value, one.low, one.high, style) for name, one, style in estimates], x
     )
-
-
-def _is_scored(entry: Entry) -> bool:
-    return entry.report() is not None

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.writing import new_folder
@@ -15,6 +15,7 @@ from distildoc.study import formats
 from distildoc.study.charts import IntervalChart, LineChart
 from distildoc.study.groups import Group
 from distildoc.study.harder import Agreed, Damage, Shifted, agreements_of, damages_of, shifts_of
+from distildoc.study.rendering import templates
 from distildoc.study.results import At, Entry, Results, read_results
 from distildoc.study.rows import trained_seconds
 from distildoc.study.run import in_words
@@ -52,7 +53,7 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
     places = places_of(results)
     shown = shown_of([Group("", "student", (entry.run,)) for entry in results.entries if entry.run is not None])
     sections = _sections(results, places, shown)
-    environment = _environment()
+    environment = templates()
     with new_folder(out) as part:
         for name, text in _files(results, places, sections, shown, environment):
             path = part / name
@@ -130,7 +131,7 @@ def _page(
         shown=shown,
         sections=sections,
         titles=TITLES,
-        headline=_headline(results, places, sections, shown),
+        headline=_headline(results, sections, shown),
         missing=[entry for entry in _unique(results.entries) if entry.status != "done"],
         comparisons=len(gains),
         resamples=draws_for(results),
@@ -139,7 +140,7 @@ def _page(
     )
 
 
-def _headline(results: Results, places: Mapping[At, Place], sections: Sequence[Section], shown: Shown) -> list[str]:
+def _headline(results: Results, sections: Sequence[Section], shown: Shown) -> list[str]:
     """What a reader should know first, in sentences."""
     unique = _unique(results.entries)
     done = sum(entry.status == "done" for entry in unique)
@@ -164,17 +165,12 @@ def _headline(results: Results, places: Mapping[At, Place], sections: Sequence[S
 
 
 def _costs(results: Results, table: Table) -> Iterator[tuple[str, str, str, str, str, str]]:
-    places = results.places()
-    for row in results.choices_down:
-        for column in table.columns:
-            at = results.cell(table.at, row, column)
-            entries = [entry for entry in places.get(at, []) if entry.report()] if at is not None else []
-            if entries:
-                group = Group(row, "student", tuple(entry.run for entry in entries if entry.run is not None))
-                seconds = [found for entry in entries if (found := trained_seconds(entry)) is not None]
-                took = in_words(sum(seconds) / len(seconds)) if seconds else "–"
-                weights, macs = formats.count(group.cost("parameters")), formats.count(group.cost("macs"))
-                yield row, column, weights, macs, formats.milliseconds(group.cost("latency_ms")), took
+    for row, column, entries in results.scored(table.at):
+        group = Group(row, "student", tuple(entry.run for entry in entries if entry.run is not None))
+        seconds = [found for entry in entries if (found := trained_seconds(entry)) is not None]
+        took = in_words(sum(seconds) / len(seconds)) if seconds else "–"
+        weights, macs = formats.count(group.cost("parameters")), formats.count(group.cost("macs"))
+        yield row, column, weights, macs, formats.milliseconds(group.cost("latency_ms")), took
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:
@@ -193,19 +189,6 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
 def _unique(entries: Sequence[Entry]) -> list[Entry]:
     """Each run once."""
     return list({entry.key: entry for entry in entries}.values())
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("distildoc.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = formats.points
-    environment.filters["places"] = formats.places
-    return environment
 
 
 def plain(text: str) -> str:

@@ -10,10 +10,10 @@ from distildoc.metrics import HIGHER_IS_BETTER
 from distildoc.schema.report import Report
 from distildoc.study.results import At, Entry, Results
 from distildoc.study.rows import cell_rows
-from distildoc.study.statistics import Comparison, Estimate, Place
+from distildoc.study.shown import SHOWN
+from distildoc.study.statistics import COMPARED, Comparison, Estimate, Place
 
-TITLES = {"accuracy": "accuracy", "aurc": "AURC", "ece": "ECE", "nll": "NLL", "map": "mAP", "ap50": "AP50"}
-MAIN = {"classification": ("accuracy", "aurc", "ece"), "detection": ("map", "ap50")}  # as in the paper's tables
+TITLES = {name: title for shown in SHOWN.values() for name, title in shown.main.items()}
 STAR = "*"  # significant after Holm's correction
 LATEX = str.maketrans(
     {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
@@ -35,7 +35,6 @@ class Line:
     """A row: its boxes by column and score; missing ones are cells that have not been scored."""
 
     name: str
-    is_baseline: bool
     boxes: Mapping[tuple[str, str], Box]
 
 
@@ -59,7 +58,8 @@ class Table:
 def tables_of(results: Results, places: Mapping[At, Place]) -> list[Table]:
     """One for every combination of the other axes at which something was scored."""
     task = _task(results)
-    made = [_table(results, places, at, MAIN[task]) for at in results.tables()]
+    scores = tuple(name for name in SHOWN[task].main if name in COMPARED[task])
+    made = [_table(results, places, at, scores) for at in results.tables()]
     return [table for table in made if any(line.boxes for line in table.lines)]
 
 
@@ -125,7 +125,7 @@ def _table(results: Results, places: Mapping[At, Place], table: At, scores: tupl
             for name in scores
             if at_row == row and name in place.scores
         }
-        lines.append(Line(row, row == results.baseline, boxes))
+        lines.append(Line(row, boxes))
     return Table(table, results.choices_across, scores, tuple(lines), _teachers(results, table, scores))
 
 
