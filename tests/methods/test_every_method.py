@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distildoc.core.batch import Batch
+from distildoc.core.batch import Batch, Key
 from distildoc.core.clock import Clock, constant
-from distildoc.core.method import Losses, Method, Term
+from distildoc.core.method import Losses, Method, Surveys, Term
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.methods import METHODS, method_module, tasks_of
@@ -32,6 +32,7 @@ CLASSIFIERS_METHODS = [name for name in METHODS if "classification" in tasks_of(
 every_method = pytest.mark.parametrize("name", CLASSIFIERS_METHODS)
 every_pair = pytest.mark.parametrize("networks", NETWORKS, ids=["-".join(pair) for pair in NETWORKS])
 PairOf = Callable[..., Pair]
+SURVEYED = 12  # pages that a method which surveys them sees; those of the fixture `batch` are among them
 
 
 class Case:
@@ -46,6 +47,9 @@ class Case:
         needs = self.method.needs
         self.teacher = Live(pair.teacher, taps=teacher_taps(terms), outputs=needs.teacher_outputs)
         self.distiller = Distiller(adapted(pair.student, terms), terms)
+        if isinstance(self.method, Surveys):
+            pages = surveyed_pages(pair)
+            self.method.survey([(pages, self.teacher(pages))])
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Losses]:
         total, losses = self.distiller(batch, self.teacher(batch), CLOCK)
@@ -56,6 +60,12 @@ class Case:
         with torch.no_grad():
             student = self.distiller.look(batch, None, CLOCK)[1]
         return student, self.teacher(batch) if self.method.needs.teacher else NOBODY
+
+
+def surveyed_pages(pair: Pair) -> Batch:
+    pixels = torch.rand(SURVEYED, 3, *pair.size, generator=torch.Generator().manual_seed(1))
+    label = torch.arange(SURVEYED) % len(pair.task.labels)
+    return Batch(pixels, {"label": label}, tuple(Key(f"page{i}", 0) for i in range(SURVEYED)))
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Method: one published distillation idea, and what it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -12,7 +12,10 @@ from distildoc.core.model import Model
 from distildoc.core.view import View
 
 Losses = Mapping[str, Tensor]
-Kind = Literal["labels", "logits", "features", "relations", "gradients", "pixels"]  # what a method compares
+Seen = tuple[Batch, View | Sequence[View]]  # some pages, and what the teacher says of them
+Kind = Literal[
+    "labels", "logits", "features", "relations", "gradients", "pixels", "peers", "structure"
+]  # what a method compares
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Needs:
     live_teacher                runs the teacher on pixels of its own making: a cache cannot serve it.
     input_gradients             differentiates the student with respect to the pixels.
     own_pixels                  runs the student on pixels of its own making.
-    experts                     how many teachers it wants as a sequence; 1 means one View.
+    experts                     how many teachers it wants as a sequence; 1 means one View. A method that takes any
+                                number asks for `Pair.experts`.
     """
 
     student_taps: tuple[str, ...] = ()
@@ -76,6 +80,34 @@ class Relabels(Protocol):
     """A Method that changes the targets of a batch before the student sees it, e.g. with the teacher's boxes."""
 
     def relabel(self, batch: Batch, teacher: View | Sequence[View]) -> Batch: ...
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """A Method that looks at every training page once before the first step, e.g. for directions in embeddings.
+
+    What it finds is a function of pages and teacher alone, so that a run that goes on finds it again. Pages come as
+    they are, or in their first view where a cache holds nothing else; they can be gone through once.
+    """
+
+    def survey(self, pages: Iterable[Seen]) -> None: ...
+
+
+@runtime_checkable
+class Paces(Protocol):
+    """A Method that sets something inside the student by the time, before its forward, e.g. how sharp its gates are."""
+
+    def pace(self, clock: Clock) -> None: ...
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A Method whose trained student becomes a simpler one: scales folded into weights, one branch of several.
+
+    The new student says what the old one said in evaluation mode, unless the method says otherwise.
+    """
+
+    def finish(self, student: Model) -> Model: ...
 
 
 @dataclass(frozen=True)

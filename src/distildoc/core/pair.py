@@ -20,6 +20,7 @@ class Pair:
              Its labels may stand in another order than the student's; Views are already aligned.
     thresholds  score by class, in the student's names, above which the teacher's regions are kept; chosen on
                 validation pages; empty for classifiers.
+    experts  how many teachers are kept apart; 1 where there is one, or an average of several.
     """
 
     student: Model
@@ -27,6 +28,7 @@ class Pair:
     task: Task
     size: tuple[int, int]
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    experts: int = 1
 
     def require_teacher(self, method: str) -> Model:
         """The teacher's model; raises ConfigError for a method that needs its modules."""

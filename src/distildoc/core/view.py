@@ -24,6 +24,11 @@ class View:
     again: Callable[[Tensor], "View"] | None = None
 
 
+def several(teacher: View | Sequence[View]) -> tuple[View, ...]:
+    """The Views of all teachers, in order, for methods that take any number of experts."""
+    return (teacher,) if isinstance(teacher, View) else tuple(teacher)
+
+
 def one(teacher: View | Sequence[View]) -> View:
     """The only View of a teacher; raises ValueError where there are several, for methods that ask for one expert."""
     if isinstance(teacher, View):

@@ -104,6 +104,14 @@ class Loader:
             return batches
         return (self._scaled(batch, number, step) for step, batch in enumerate(batches, start=skip))
 
+    def once(self) -> Iterator[Batch]:
+        """Each page once, in the order of the page set, whatever the process: as it is, or in the first of its views
+        where these are bounded, so that a cache can answer.
+        """
+        view = 0 if self.augmentation is None or self.augmentation.views is None else 1
+        rows = [(index, view) for index in range(len(self.pages))]
+        return self._batches([rows[start : start + self.batch] for start in range(0, len(rows), self.batch)])
+
     def all_views(self) -> Iterator[Batch]:
         """Every (page, augmentation id) that epochs can show, once; with several processes, this one's share.
 

@@ -22,6 +22,7 @@ from distildoc.recipes.teachers import teacher_models, teacher_of, teacher_thres
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
+from distildoc.teach.ensemble import Experts
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Parts:
 
     task: Task
     distiller: Distiller
-    teacher: Teacher | None
+    teacher: Teacher | Experts | None
     loader: Loader
     teachers: tuple[Model, ...] = ()
     taught_by: str | None = None
@@ -92,6 +93,7 @@ def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...])
         kind.task(config, labels),
         size_of(config),
         teacher_thresholds(config.teacher),
+        len(models) if config.teacher is not None and config.teacher.experts else 1,
     )
 
 
@@ -132,7 +134,7 @@ def cached_taps(config: RunConfig, terms: Sequence[Term]) -> tuple[str, ...]:
 
 def _teacher(
     config: RunConfig, models: Sequence[Model], terms: Sequence[Term], *, labels: tuple[str, ...], loader: Loader
-) -> Teacher | None:
+) -> Teacher | Experts | None:
     needs = [term.method.needs for term in terms if term.method.needs.teacher]
     if config.teacher is None or not needs:
         return None

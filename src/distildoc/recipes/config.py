@@ -64,7 +64,8 @@ class ModelConfig(Choice):
 
 
 class TeacherConfig(Strict):
-    runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble
+    runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble, or experts
+    experts: bool = False  # keep several runs apart, for methods that choose among teachers
     cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
     cache_dtype: Literal["float32", "float16"] = "float32"
     cache_limit_kib: PositiveInt = 256  # most that a page and view may take in it; maps of detectors take more

@@ -1,4 +1,4 @@
-"""The teacher a run names: one finished run or several as an ensemble, live or cached."""
+"""The teacher a run names: one finished run, several as an ensemble, or several kept apart; live or cached."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from distildoc.core.model import Detector, Model
 from distildoc.core.teacher import Teacher
 from distildoc.data.loader import Loader
-from distildoc.models.load import load_model
+from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.config import TeacherConfig
 from distildoc.recipes.folder import RunFolder
 from distildoc.schema.errors import ConfigError
@@ -14,8 +14,8 @@ from distildoc.schema.labels import LabelMap
 from distildoc.schema.taxonomies import taxonomy_map
 from distildoc.teach.aligned import Aligned
 from distildoc.teach.cached import open_cache
-from distildoc.teach.ensemble import Ensemble
-from distildoc.teach.live import Live
+from distildoc.teach.ensemble import Ensemble, Experts
+from distildoc.teach.live import Live, joint_fingerprint
 
 
 def teacher_models(config: TeacherConfig | None) -> list[Model]:
@@ -52,7 +52,9 @@ def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
 
 def weights_of(models: Sequence[Model]) -> str:
     """One fingerprint of the models of a teacher, whatever names its classes get and whether it is cached."""
-    return live_teacher(models, models[0].labels).fingerprint
+    if len(models) == 1:
+        return fingerprint(models[0])
+    return joint_fingerprint([fingerprint(model) for model in models])
 
 
 def live_teacher(
@@ -84,15 +86,41 @@ def teacher_of(
     loader: Loader,
     taps: Sequence[str],
     outputs: bool,
-) -> Teacher:
+) -> Teacher | Experts:
     """The teacher as the run wants it; raises InputError for a cache that is missing or of something else."""
+    asked = [
+        _asked(config, group, folder, labels=labels, loader=loader, taps=taps, outputs=outputs)
+        for group, folder in cached_groups(config, models)
+    ]
+    return Experts(asked) if config.experts else asked[0]
+
+
+def cached_groups(config: TeacherConfig, models: Sequence[Model]) -> list[tuple[Sequence[Model], Path | None]]:
+    """The models that speak with one voice, and the folder of their cache: all of them, or each expert alone."""
+    cache = None if config.cache is None else Path(config.cache)
+    if not config.experts:
+        return [(models, cache)]
+    return [([model], None if cache is None else cache / f"expert-{i}") for i, model in enumerate(models)]
+
+
+def _asked(
+    config: TeacherConfig,
+    models: Sequence[Model],
+    cache: Path | None,
+    *,
+    labels: tuple[str, ...],
+    loader: Loader,
+    taps: Sequence[str],
+    outputs: bool,
+) -> Teacher:
+    """One teacher, live or from its cache."""
     label_map = label_map_of(config, models[0].labels)
-    if config.cache is None:
+    if cache is None:
         return live_teacher(models, labels, taps, outputs=outputs, label_map=label_map)
-    if not Path(config.cache).is_dir():
-        raise ConfigError(f"teacher.cache '{config.cache}': not written yet; run `distildoc cache` on this run file")
+    if not cache.is_dir():
+        raise ConfigError(f"teacher.cache '{cache}': not written yet; run `distildoc cache` on this run file")
     live = live_teacher(models, labels, taps, label_map=label_map)
-    return Aligned(open_cache(config.cache, live, loader=loader, dtype=config.cache_dtype), labels)
+    return Aligned(open_cache(cache, live, loader=loader, dtype=config.cache_dtype), labels)
 
 
 def _model(run: Path) -> Model:

@@ -8,20 +8,22 @@ import torch
 from accelerate import Accelerator
 
 from distildoc.core.model import parameter_count
+from distildoc.core.teacher import Teacher
 from distildoc.data.loader import Loader
 from distildoc.data.pageset import PageSet, some
 from distildoc.models.load import fingerprint, save_model
 from distildoc.recipes.build import Parts, cached_taps, loader_of, pair_of, parts_of, terms_of
-from distildoc.recipes.config import RunConfig, TermConfig
+from distildoc.recipes.config import RunConfig, TeacherConfig, TermConfig
 from distildoc.recipes.files import config_hash, short_hash
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.sizes import preprocess_of
 from distildoc.recipes.tasks import TASKS
-from distildoc.recipes.teachers import label_map_of, live_teacher, teacher_models, weights_of
+from distildoc.recipes.teachers import cached_groups, label_map_of, live_teacher, teacher_models, weights_of
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
+from distildoc.teach.survey import survey, surveying
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.fit import FitResult, Plan, fit
 from distildoc.train.journal import Journal
@@ -91,16 +93,24 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
-    label_map = label_map_of(config.teacher, models[0].labels)
-    teacher = live_teacher(models, labels, cached_taps(config, terms), label_map=label_map)
-    loader = loader_of(config, splits)
+    taps, loader = cached_taps(config, terms), loader_of(config, splits)
+    lines = []
+    for group, folder in cached_groups(config.teacher, models):
+        assert folder is not None  # the run names a cache
+        teacher = live_teacher(group, labels, taps, label_map=label_map_of(config.teacher, group[0].labels))
+        lines.append(_write_cache(config.teacher, teacher, folder, loader=loader, screen=screen))
+    return "\n".join(lines)
+
+
+def _write_cache(config: TeacherConfig, teacher: Teacher, folder: Path, *, loader: Loader, screen: Screen) -> str:
+    """What one teacher says of every page and view; in a line."""
     with screen.bar("teacher") as advance:
         store = write_cache(
-            config.teacher.cache,
+            folder,
             teacher,
             loader=loader,
-            dtype=config.teacher.cache_dtype,
-            limit_kib=config.teacher.cache_limit_kib,
+            dtype=config.cache_dtype,
+            limit_kib=config.cache_limit_kib,
             progress=advance,
         )
     return f"{store.folder}: {store.header.rows} rows of {', '.join(slot.name for slot in store.header.slots)}"
@@ -134,6 +144,7 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     accelerator.wait_for_everyone()
     for model in parts.teachers:
         model.to(accelerator.device)
+    _survey(parts, accelerator, screen)
     identity = run_identity(config, splits, parts)
     result = AS_IT_IS
     if config.train.epochs:
@@ -141,6 +152,15 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     if not accelerator.is_main_process:
         return ""
     return _finish(config, folder, splits, parts=parts, result=result)
+
+
+def _survey(parts: Parts, accelerator: Accelerator, screen: Screen) -> None:
+    """What some methods want to know of all training pages first."""
+    if not surveying(parts.distiller.terms):
+        return
+    parts.distiller.to(accelerator.device)
+    with screen.bar("survey") as advance:
+        survey(parts.distiller, parts.teacher, parts.loader.once, count=len(parts.loader.pages), progress=advance)
 
 
 def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:
@@ -215,7 +235,7 @@ def _fit(
 
 
 def _finish(config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Parts, result: FitResult) -> str:
-    student = parts.distiller.student.to("cpu")
+    student = parts.distiller.release().to("cpu")
     learnt = TASKS[config.task].learnt(config, student, validation_loader(config, splits.validation))
     save_model(student, folder.model)
     write_splits(splits, folder.path)

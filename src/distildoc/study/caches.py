@@ -26,7 +26,8 @@ def cache_key(config: RunConfig, teachers: Iterable[str]) -> str | None:
         return None
     seen = config.model_dump(mode="json", include=PIXELS)
     seen["data"].pop("test")
-    text = json.dumps([seen, config.teacher.cache_dtype, sorted(teachers)], sort_keys=True)
+    asked = [*teachers] if config.teacher.experts else sorted(teachers)  # experts have an order, an average has none
+    text = json.dumps([seen, config.teacher.cache_dtype, config.teacher.experts, asked], sort_keys=True)
     return short_hash(text)
 
 

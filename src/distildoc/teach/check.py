@@ -6,7 +6,7 @@ import torch
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Needs, Term
+from distildoc.core.method import Needs, Surveys, Term
 from distildoc.core.teacher import Teacher
 from distildoc.core.view import View
 from distildoc.data.augment import Augmentation
@@ -30,7 +30,8 @@ def check_terms(
 
     augmentation  of the training pages.
     accumulate    batches an optimiser step.
-    sample        some training pages; with them every method is run once, so that shapes are known to fit.
+    sample        some training pages; with them every method is run once, so that shapes are known to fit. One that
+                  `Surveys` the pages first is left to `survey`.
     """
     for term in distiller.terms:
         _check_needs(term, teacher, accumulate)
@@ -43,7 +44,7 @@ def check_terms(
                 "views that are cached, or drop the teacher's `cache`"
             )
     if sample is not None:
-        _try(distiller, teacher, sample)
+        try_terms(distiller, teacher, [t for t in distiller.terms if not isinstance(t.method, Surveys)], sample)
 
 
 def reads_outputs(needs: Needs) -> bool:
@@ -101,8 +102,8 @@ def _check_labels(distiller: Distiller, teacher: Teacher | Experts) -> None:
     )
 
 
-def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch) -> None:
-    """One forward of every term, in evaluation mode, leaving statistics and random numbers as they were."""
+def try_terms(distiller: Distiller, teacher: Teacher | Experts | None, terms: Sequence[Term], sample: Batch) -> None:
+    """One forward of some terms, in evaluation mode, leaving statistics and random numbers as they were."""
     modes = {module: module.training for module in distiller.modules()}
     sample = sample.to(next(distiller.parameters()).device)
     distiller.eval()
@@ -110,7 +111,7 @@ def _try(distiller: Distiller, teacher: Teacher | Experts | None, sample: Batch)
         with torch.random.fork_rng():
             views = NOBODY if teacher is None else teacher(sample)
             sample, student = distiller.look(sample, views, START)
-            for term in distiller.terms:
+            for term in terms:
                 _call(term, student, views, sample)
     finally:
         for module, training in modes.items():

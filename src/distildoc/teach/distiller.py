@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Losses, Relabels, Term
+from distildoc.core.method import Finishes, Losses, Paces, Relabels, Term
 from distildoc.core.model import Model
 from distildoc.core.taps import Taps
 from distildoc.core.view import View
@@ -87,6 +87,8 @@ class Distiller(nn.Module):
         Its pixels track gradients where a method needs that; its targets are those that terms with a weight put there.
         """
         for term in self.terms:
+            if isinstance(term.method, Paces):
+                term.method.pace(clock)
             if teacher is not None and isinstance(term.method, Relabels) and term.weight(clock) != 0:
                 batch = term.method.relabel(batch, teacher)
         if self._pixel_gradients:
@@ -94,9 +96,13 @@ class Distiller(nn.Module):
         return batch, replace(self._taps(batch.pixels, batch.targets), again=self._taps)
 
     def release(self) -> Model:
-        """The student without its taps, for saving and exporting."""
+        """The student as it is saved and exported: without taps, and as the terms finish it, the last one first."""
         self._taps.remove()
-        return self.student
+        student = self.student
+        for term in reversed(self.terms):
+            if isinstance(term.method, Finishes):
+                student = term.method.finish(student)
+        return student
 
     def _nothing(self) -> Tensor:
         """0, with a gradient of 0: every term is switched off at this step."""

@@ -12,6 +12,7 @@ import torch
 from distildoc.core.batch import Batch
 from distildoc.core.teacher import Teacher
 from distildoc.schema.errors import ConfigError
+from distildoc.teach.ensemble import Experts
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.journal import Journal
 from distildoc.train.selection import Selection, judged, score_student
@@ -64,7 +65,7 @@ class FitResult:
 def fit(
     state: TrainState,
     loader: Batches,
-    teacher: Teacher | None,
+    teacher: Teacher | Experts | None,
     *,
     plan: Plan,
     checkpoints: Checkpoints,
@@ -125,7 +126,7 @@ class _Run:
         self.journal = journal
         self.stop = stop
 
-    def epoch(self, loader: Batches, teacher: Teacher | None) -> None:
+    def epoch(self, loader: Batches, teacher: Teacher | Experts | None) -> None:
         """Train what is left of the epoch at hand."""
         state = self.state
         batches = self._whole(loader.epoch(state.epoch, skip=state.batch))

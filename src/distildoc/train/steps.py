@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.teacher import Teacher
+from distildoc.teach.ensemble import Experts
 from distildoc.train.finite import Part
 from distildoc.train.state import Horizon, TrainState
 
@@ -45,7 +46,7 @@ class StepLog:
 def steps(
     state: TrainState,
     batches: Iterable[Batch],
-    teacher: Teacher | None,
+    teacher: Teacher | Experts | None,
     *,
     horizon: Horizon,
     clip_norm: float | None = None,
@@ -83,7 +84,9 @@ def _set_lr(state: TrainState, clock: Clock) -> float:
     return float(state.optimiser.param_groups[0]["lr"])
 
 
-def _gradient(state: TrainState, group: Sequence[Batch], teacher: Teacher | None, *, clock: Clock) -> list[Part]:
+def _gradient(
+    state: TrainState, group: Sequence[Batch], teacher: Teacher | Experts | None, *, clock: Clock
+) -> list[Part]:
     """Add up the gradient of a step's batches; processes exchange it once, at the last batch."""
     accelerator = state.accelerator
     shares = _shares(state, group)

@@ -1,0 +1,62 @@
+"""Survey: methods that ask for it see every training page once, with what the teacher says, before the first step."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+
+from distildoc.core.batch import Batch
+from distildoc.core.method import Seen, Surveys, Term
+from distildoc.core.teacher import Teacher
+from distildoc.teach.check import try_terms
+from distildoc.teach.distiller import NOBODY, Distiller
+from distildoc.teach.ensemble import Experts
+
+Progress = Callable[[int, int], None]  # pages seen, pages in all
+TRIED = 2  # pages of the trial afterwards
+
+
+def surveying(terms: Iterable[Term]) -> list[Term]:
+    """The terms that look at the pages first."""
+    return [term for term in terms if isinstance(term.method, Surveys)]
+
+
+def survey(
+    distiller: Distiller,
+    teacher: Teacher | Experts | None,
+    pages: Callable[[], Iterable[Batch]],
+    *,
+    count: int,
+    progress: Progress | None = None,
+) -> None:
+    """One pass over the pages for every term that wants one; then each of these terms is tried on two of them.
+
+    pages  gives each of the `count` training pages once.
+
+    Raises ConfigError for a term that does not fit the models or pages. Changes nothing where no term surveys.
+    """
+    device = next(distiller.parameters()).device
+    wanting = surveying(distiller.terms)
+    for number, term in enumerate(wanting):
+        assert isinstance(term.method, Surveys)
+        seen = _seen(teacher, pages(), device)
+        done = number * count
+        term.method.survey(_counted(seen, done, count * len(wanting), progress))
+    if wanting:
+        first = next(iter(pages()))
+        try_terms(distiller, teacher, wanting, first.select(torch.arange(min(TRIED, len(first)))))
+
+
+def _seen(teacher: Teacher | Experts | None, pages: Iterable[Batch], device: torch.device) -> Iterator[Seen]:
+    for batch in pages:
+        here = batch.to(device)
+        with torch.no_grad():
+            view = NOBODY if teacher is None else teacher(here)
+        yield here, view
+
+
+def _counted(seen: Iterator[Seen], done: int, count: int, progress: Progress | None) -> Iterator[Seen]:
+    for batch, view in seen:
+        yield batch, view
+        done += len(batch)
+        if progress is not None:
+            progress(done, count)

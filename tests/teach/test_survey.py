@@ -1,0 +1,118 @@
+"""Methods that look at all pages first, follow the clock, or finish the student."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from distildoc.core.batch import Batch, Key
+from distildoc.core.clock import Clock, constant
+from distildoc.core.method import Losses, Needs, Seen, Term
+from distildoc.core.model import Model
+from distildoc.core.view import View, one, several
+from distildoc.models.build import build_model
+from distildoc.schema.errors import ConfigError
+from distildoc.teach.check import check_terms
+from distildoc.teach.distiller import Distiller
+from distildoc.teach.live import Live
+from distildoc.teach.survey import survey
+
+LABELS = ("a", "b", "c")
+CLOCK = Clock(3, 10, 1.5)
+
+
+@dataclass
+class Looking:
+    """Compares the student with the mean of the teacher's logits over all pages; doubles the student at the end."""
+
+    needs: ClassVar[Needs] = Needs()
+    seen: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    mean: torch.Tensor | None = None
+
+    def adapt(self, student: Model) -> Model:
+        return student
+
+    def survey(self, pages: Iterable[Seen]) -> None:
+        logits = []
+        for batch, view in pages:
+            self.seen += [key.page for key in batch.keys]
+            logits.append(one(view).outputs["logits"])
+        self.mean = torch.cat(logits).mean(0)
+
+    def pace(self, clock: Clock) -> None:
+        self.times.append(clock.epoch)
+
+    def finish(self, student: Model) -> Model:
+        assert isinstance(student.head, nn.Linear)
+        with torch.no_grad():
+            student.head.weight.mul_(2)
+            student.head.bias.mul_(2)
+        return student
+
+    def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
+        assert self.mean is not None
+        return {"off": (student.outputs["logits"] - self.mean).square().mean()}
+
+
+def batches(count: int = 7) -> list[Batch]:
+    pixels = torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    whole = Batch(pixels, {"label": torch.arange(count) % 3}, tuple(Key(f"p{i}", 0) for i in range(count)))
+    return [whole.select(rows) for rows in torch.arange(count).split(3)]
+
+
+@pytest.fixture
+def parts() -> tuple[Distiller, Live, Looking]:
+    method = Looking()
+    student, teacher = (build_model("cnn-micro", labels=LABELS, size=(32, 32), seed=seed) for seed in (0, 1))
+    return Distiller(student, [Term("look", method, constant(1.0))]), Live(teacher), method
+
+
+def test_every_page_is_seen_once_and_counted(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, teacher, method = parts
+    counted: list[tuple[int, int]] = []
+    survey(distiller, teacher, batches, count=7, progress=lambda done, count: counted.append((done, count)))
+    assert method.seen == [f"p{i}" for i in range(7)]
+    assert counted == [(3, 7), (6, 7), (7, 7)]
+    wanted = torch.cat([teacher(batch).outputs["logits"] for batch in batches()]).mean(0)
+    torch.testing.assert_close(method.mean, wanted)
+
+
+def test_a_method_is_not_tried_before_its_survey(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, teacher, method = parts
+    check_terms(distiller, teacher, sample=batches()[0])
+    assert method.mean is None
+
+
+def test_a_misfit_is_found_right_after_the_survey(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, teacher, _ = parts
+    wide = build_model("cnn-micro", labels=(*LABELS, "d"), size=(32, 32))
+    with pytest.raises(ConfigError, match="term 'look' does not fit"):
+        survey(distiller, Live(wide), batches, count=7)
+    assert teacher.labels == LABELS
+
+
+def test_the_clock_comes_before_the_forward(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, teacher, method = parts
+    survey(distiller, teacher, batches, count=7)
+    method.times.clear()
+    distiller(batches()[0], teacher(batches()[0]), CLOCK)
+    assert method.times == [1.5]
+
+
+def test_a_finished_student_is_what_is_released(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, *_ = parts
+    pixels = batches()[0].pixels
+    distiller.eval()
+    with torch.no_grad():
+        before = distiller.student(pixels)["logits"]
+        torch.testing.assert_close(distiller.release()(pixels)["logits"], 2 * before)
+
+
+def test_several_gives_the_views_of_one_teacher_and_of_many() -> None:
+    view = View({"logits": torch.zeros(1, 2)})
+    assert several(view) == (view,)
+    assert several([view, replace(view)]) == (view, view)
