@@ -98,7 +98,8 @@ def teacher_of(
 def cached_groups(config: TeacherConfig, models: Sequence[Model]) -> list[tuple[Sequence[Model], Path | None]]:
     """The models that speak with one voice, and the folder of their cache: all of them, or each expert alone."""
     groups = [[model] for model in models] if config.experts else [models]
-    return list(zip(groups, cache_folders(config) or [None] * len(groups), strict=True))
+    folders: list[Path | None] = [*cache_folders(config)] or [None] * len(groups)
+    return list(zip(groups, folders, strict=True))
 
 
 def cache_folders(config: TeacherConfig) -> list[Path]:
