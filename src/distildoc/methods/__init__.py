@@ -11,6 +11,8 @@ METHODS: dict[str, str] = {
     "kd": "distildoc.methods.kd",
     "logit_mse": "distildoc.methods.logit_mse",
     "nkd": "distildoc.methods.nkd",
+    "ces_kd": "distildoc.methods.ces_kd",
+    "dgkd": "distildoc.methods.dgkd",
     "fitnet": "distildoc.methods.fitnet",
     "simkd": "distildoc.methods.simkd",
     "simkd_layout": "distildoc.methods.simkd_layout",

@@ -1,8 +1,17 @@
 """The run file: what a run is made of, with a meaning and a unit for every key."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig
 from distildoc.recipes.settings import Strict
@@ -65,12 +74,18 @@ class ModelConfig(Choice):
 
 class TeacherConfig(Strict):
     runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble, or experts
-    experts: bool = False  # keep several runs apart, for methods that choose among teachers
+    experts: bool = False  # keep several runs apart, for methods that choose among teachers: smallest first
     cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
     cache_dtype: Literal["float32", "float16"] = "float32"
     cache_limit_kib: PositiveInt = 256  # most that a page and view may take in it; maps of detectors take more
     taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
     labels: LabelsConfig = LabelsConfig()  # the teacher's classes in the student's names
+
+    @model_validator(mode="after")
+    def _are_several(self) -> Self:
+        if self.experts and len(self.runs) == 1:
+            raise ValueError("`experts: true` keeps several runs apart, and `runs` names one; name more, or drop it")
+        return self
 
 
 class RampConfig(Strict):

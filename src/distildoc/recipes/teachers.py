@@ -97,10 +97,17 @@ def teacher_of(
 
 def cached_groups(config: TeacherConfig, models: Sequence[Model]) -> list[tuple[Sequence[Model], Path | None]]:
     """The models that speak with one voice, and the folder of their cache: all of them, or each expert alone."""
-    cache = None if config.cache is None else Path(config.cache)
-    if not config.experts:
-        return [(models, cache)]
-    return [([model], None if cache is None else cache / f"expert-{i}") for i, model in enumerate(models)]
+    groups = [[model] for model in models] if config.experts else [models]
+    folders: list[Path | None] = [*cache_folders(config)] or [None] * len(groups)
+    return list(zip(groups, folders, strict=True))
+
+
+def cache_folders(config: TeacherConfig) -> list[Path]:
+    """Where the answers of the teacher lie, or those of each expert; none where nothing is cached."""
+    if config.cache is None:
+        return []
+    cache = Path(config.cache)
+    return [cache / f"expert-{i}" for i in range(len(config.runs))] if config.experts else [cache]
 
 
 def _asked(

@@ -78,8 +78,16 @@ def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int)
 
 def _check_views(name: str, needs: Needs, teacher: Teacher | Experts) -> None:
     count = len(teacher.members) if isinstance(teacher, Experts) else 1
+    if needs.experts != count and needs.experts == 1:
+        raise ConfigError(
+            f"term '{name}' learns from one teacher, and the run keeps {count} apart; drop `teacher.experts` to have "
+            "their average, or name one under `teacher.runs`"
+        )
     if needs.experts != count:
-        raise ConfigError(f"term '{name}' wants {needs.experts} teachers as experts, and the run has {count}")
+        raise ConfigError(
+            f"term '{name}' wants {needs.experts} teachers as experts, and the run has {count}; name as many under "
+            "`teacher.runs` and set `teacher.experts: true`"
+        )
     lacking = [tap for tap in needs.teacher_taps if tap not in teacher.features]
     if lacking and not teacher.live:
         raise ConfigError(
