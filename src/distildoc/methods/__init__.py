@@ -25,6 +25,7 @@ METHODS: dict[str, str] = {
     "query_kd": "distildoc.methods.query_kd",
     "edge_kd": "distildoc.methods.edge_kd",
     "pseudo_labels": "distildoc.methods.pseudo_labels",
+    "lelp": "distildoc.methods.lelp",
 }
 GROUP = "distildoc.methods"  # entry points of other packages: a name, and a module with a `build` like ours
 

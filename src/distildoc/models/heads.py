@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from distildoc.core.model import Model
+from distildoc.losses.subclasses import folded
 from distildoc.models.projectors import build_projector, width
 from distildoc.schema.errors import ConfigError, InputError, closest
 
@@ -29,6 +30,22 @@ class ProjectedHead(nn.Module):
         return logits
 
 
+class SubclassHead(nn.Module):
+    """Several logits a class, folded to the class's: their softmax is the sum of the sub-classes'.
+
+    subclasses  linear, reads [B, D], gives [B, C x S] with the S of a class side by side; to be tapped.
+    """
+
+    def __init__(self, subclasses: nn.Linear, count: int) -> None:
+        super().__init__()
+        self.subclasses = subclasses
+        self.shape = (-1, subclasses.out_features // count, count)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.subclasses(features)
+        return folded(logits.view(self.shape))
+
+
 class MeanOverPage(nn.Module):
     """[B, C, H, W] to [B, C]."""
 
@@ -39,15 +56,18 @@ class MeanOverPage(nn.Module):
 def build_head(spec: Mapping[str, object]) -> nn.Module:
     """The head that a description names, with weights not yet loaded.
 
-    {"kind": "linear", "features": D, "classes": C} or {"kind": "projected", "projector": {...}, "classifier": {...}}.
-    Raises InputError for any other description.
+    {"kind": "linear", "features": D, "classes": C}, {"kind": "projected", "projector": {...}, "classifier": {...}} or
+    {"kind": "subclass", "features": D, "classes": C, "subclasses": S}. Raises InputError for any other description.
     """
     kind = spec.get("kind")
     if kind == "linear":
         return nn.Linear(width(spec, "features"), width(spec, "classes"))
     if kind == "projected":
         return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
-    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected'])}")
+    if kind == "subclass":
+        count = width(spec, "subclasses")
+        return SubclassHead(nn.Linear(width(spec, "features"), width(spec, "classes") * count), count)
+    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected', 'subclass'])}")
 
 
 def projected_head(projector: Mapping[str, object], classifier: Mapping[str, object]) -> ProjectedHead:
