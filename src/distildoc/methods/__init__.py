@@ -21,6 +21,8 @@ METHODS: dict[str, str] = {
     "masked_image": "distildoc.methods.masked_image",
     "query_kd": "distildoc.methods.query_kd",
     "edge_kd": "distildoc.methods.edge_kd",
+    "gradient_logits": "distildoc.methods.gradient_logits",
+    "gradient_features": "distildoc.methods.gradient_features",
     "pseudo_labels": "distildoc.methods.pseudo_labels",
 }
 GROUP = "distildoc.methods"  # entry points of other packages: a name, and a module with a `build` like ours
