@@ -1,6 +1,7 @@
 """methods.gradient_features against NumPy, hand values and autograd through the whole teacher."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,15 @@ def test_features_behind_the_last_use_of_a_page_are_refused(pair_of: Callable[..
     teacher = Live(pair.teacher, taps=["late"], outputs=False)
     with pytest.raises(ConfigError, match=r"'late'.*earlier layer"):
         method.survey([(batch, teacher(batch))])
+
+
+def test_identity_is_zero_at_agreement_and_refuses_other_widths(pair_of: Callable[..., Pair], batch: Batch) -> None:
+    pair = pair_of("cnn", "none")
+    method = method_of(replace(pair, teacher=pair.student), regressor="identity")
+    feature = View({}, {"penultimate": torch.randn(6, 48)})
+    assert method(feature, feature, batch, CLOCK)["square"].item() == 0
+    with pytest.raises(ConfigError, match="48 channels are not 64"):
+        method_of(pair_of("cnn", "cnn"), regressor="identity")
 
 
 def test_a_cached_teacher_serves_the_closed_form_and_not_a_deeper_tap(pair_of: Callable[..., Pair]) -> None:

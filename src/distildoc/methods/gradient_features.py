@@ -147,18 +147,23 @@ def build(
     teacher_tap: str = "penultimate",
     weights: Literal["fisher", "none"] = "fisher",
     draws: NonNegativeInt = 0,
+    regressor: Literal["linear", "identity"] = "linear",
 ) -> Method:
     """Taps: aliases (penultimate, early, middle, late, map, stage:N, depth:F) or module paths.
 
     weights: none compares plain features. draws: classes drawn a page for a deeper tap; 0 takes every class.
+    regressor: identity where student and teacher are of one make and the teacher's head goes on to be read.
     """
     teacher = pair.require_teacher("gradient_features")
     grids = grid_of(pair.student, pair.size), grid_of(teacher, pair.size)
     source = grids[0].shape(pair.student_shape(student_tap))[0]
     target = grids[1].shape(pair.teacher_shape(teacher_tap, "gradient_features"))[0]
+    if regressor == "identity" and source != target:
+        raise ConfigError(f"gradient_features: {source} channels are not {target}; set `regressor: linear`")
+    r = nn.Conv2d(source, target, 1) if regressor == "linear" else nn.Identity()
     weigh: Weights | None = None
     if weights == "fisher":
         head, vector = classifier_of(teacher)
         closed = resolve(teacher, teacher_tap) == resolve(teacher, vector)
         weigh = OfHead(head, teacher_tap) if closed else OfTap(teacher_tap, draws)
-    return GradientFeatures(nn.Conv2d(source, target, 1), taps=(student_tap, teacher_tap), grids=grids, weights=weigh)
+    return GradientFeatures(r, taps=(student_tap, teacher_tap), grids=grids, weights=weigh)
