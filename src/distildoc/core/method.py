@@ -56,6 +56,11 @@ class Needs:
     own_pixels: bool = False
     experts: int = 1
 
+    @property
+    def reads_outputs(self) -> bool:
+        """Whether it compares what the teacher says, so that its classes must be the student's."""
+        return self.teacher and self.teacher_outputs
+
 
 @runtime_checkable
 class Method(Protocol):

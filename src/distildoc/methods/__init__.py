@@ -24,6 +24,8 @@ METHODS: dict[str, str] = {
     "diffkd": "distildoc.methods.diffkd",
     "query_kd": "distildoc.methods.query_kd",
     "edge_kd": "distildoc.methods.edge_kd",
+    "gradient_logits": "distildoc.methods.gradient_logits",
+    "gradient_features": "distildoc.methods.gradient_features",
     "pseudo_labels": "distildoc.methods.pseudo_labels",
     "lelp": "distildoc.methods.lelp",
 }

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from distildoc.models.load import StartWith
 from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig
 from distildoc.recipes.settings import Strict
 
@@ -52,6 +53,7 @@ class DataConfig(Strict):
     unlabelled: SourceConfig | None = None  # more pages to learn from a teacher on; their labels are not looked at
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class
+    classes: tuple[str, ...] = ()  # train and select on pages of these alone; the run's classes stay all. Empty: all
     subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
     skip_bad: bool = False  # leave out pages that cannot be read, and count them
     cache_mb: PositiveInt = 1024  # memory for decoded pages, MiB
@@ -72,6 +74,10 @@ class ModelConfig(Choice):
     seed: NonNegativeInt | None = None  # initial weights; None: the run's seed
 
 
+class TeacherLabels(LabelsConfig):
+    missing: Literal["refuse", "ignore"] = "refuse"  # ignore: terms compare the student's other classes alone
+
+
 class TeacherConfig(Strict):
     runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble, or experts
     experts: bool = False  # keep several runs apart, for methods that choose among teachers: smallest first
@@ -79,7 +85,7 @@ class TeacherConfig(Strict):
     cache_dtype: Literal["float32", "float16"] = "float32"
     cache_limit_kib: PositiveInt = 256  # most that a page and view may take in it; maps of detectors take more
     taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
-    labels: LabelsConfig = LabelsConfig()  # the teacher's classes in the student's names
+    labels: TeacherLabels = TeacherLabels()  # the teacher's classes in the student's names
 
     @model_validator(mode="after")
     def _are_several(self) -> Self:
@@ -149,7 +155,9 @@ class RunConfig(Strict):
     augmentation: dict[str, Any] | None = None  # settings of Augmentation; None: pages as they are
     model: ModelConfig
     start: str | None = None  # folder of a run whose weights to start from
-    start_with: Literal["body", "all"] = "body"  # all: the head too, which wants the same classes
+    start_with: StartWith = (
+        "body"  # all: the head too, for the same classes; classes: its rows of classes that are here
+    )
     teacher: TeacherConfig | None = None
     terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
     train: TrainConfig = TrainConfig()

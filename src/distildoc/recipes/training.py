@@ -23,6 +23,7 @@ from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import (
     cache_folders,
     cached_groups,
+    known_of,
     label_map_of,
     live_teacher,
     teacher_models,
@@ -101,11 +102,13 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
+    known = known_of(config.teacher, models, labels)
+    asked = labels if known is None else known.labels(labels)
     taps, loader = cached_taps(config, terms), loader_of(config, splits)
     lines = []
     for group, folder in cached_groups(config.teacher, models):
         assert folder is not None  # the run names a cache
-        teacher = live_teacher(group, labels, taps, label_map=label_map_of(config.teacher, group[0].labels))
+        teacher = live_teacher(group, asked, taps, label_map=label_map_of(config.teacher, group[0].labels))
         lines.append(_write_cache(config.teacher, teacher, folder, loader=loader, screen=screen))
     return "\n".join(lines)
 
