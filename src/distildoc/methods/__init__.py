@@ -20,6 +20,13 @@ METHODS: dict[str, str] = {
     "encoder_hint": "distildoc.methods.encoder_hint",
     "masked_image": "distildoc.methods.masked_image",
     "query_kd": "distildoc.methods.query_kd",
+    "attention": "distildoc.methods.attention",
+    "fsp": "distildoc.methods.fsp",
+    "rkd": "distildoc.methods.rkd",
+    "sp": "distildoc.methods.sp",
+    "dml": "distildoc.methods.dml",
+    "one": "distildoc.methods.one",
+    "bss": "distildoc.methods.bss",
     "edge_kd": "distildoc.methods.edge_kd",
     "pseudo_labels": "distildoc.methods.pseudo_labels",
 }

@@ -74,10 +74,10 @@ class TeacherConfig(Strict):
 
 
 class RampConfig(Strict):
-    kind: Literal["constant", "linear", "decay"] = "constant"
+    kind: Literal["constant", "linear", "sigmoid", "decay"] = "constant"
     start: float  # weight at the first step
-    end: float = 0.0  # linear: weight from `until` on
-    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear: share of the training
+    end: float = 0.0  # linear, sigmoid: weight from `until` on
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear, sigmoid: share of the training
     per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
 
 
