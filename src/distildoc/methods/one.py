@@ -66,6 +66,7 @@ class NativeEnsemble:
         branch(body, branching)
         head = BranchedHead([deepcopy(classifier) for _ in range(self.branches)], keep=self.keep)
         for copy in list(head.classifiers)[1:]:
+            assert isinstance(copy, nn.Linear)
             copy.reset_parameters()
         spec = {"kind": "branched", "count": self.branches, "keep": self.keep, "classifier": linear_spec(classifier)}
         recipe = {**student.recipe, "branches": branching.spec, "head": spec}

@@ -78,7 +78,7 @@ class BranchedHead(nn.Module):
         self.keep = keep
 
     def forward(self, features: Tensor) -> Tensor:
-        rows = features.unflatten(0, (len(self.classifiers), -1))
+        rows = features.view(len(self.classifiers), -1, features.shape[1])
         logits = self.classifiers(rows)
         trust = functional.softmax(self.gate(rows.mean(0)), -1)
         found: Tensor = gated(logits, trust) if self.keep is None else logits[:, self.keep]

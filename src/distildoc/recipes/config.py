@@ -36,6 +36,16 @@ class LabelsConfig(Strict):
     drop: tuple[str, ...] = ()  # classes whose pages, or regions, are left out
 
 
+class LabelNoiseConfig(Strict):
+    share: Share  # of the training pages that get one of the other classes; validation and test pages keep theirs
+    seed: NonNegativeInt = 0  # which pages, and which classes
+
+
+class ImbalanceConfig(Strict):
+    ratio: Annotated[float, Field(ge=1)]  # training pages of the commonest class to those of the rarest
+    seed: NonNegativeInt = 0  # which classes are rare, and which pages are kept
+
+
 class DataConfig(Strict):
     train: SourceConfig
     validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
@@ -44,6 +54,8 @@ class DataConfig(Strict):
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class
     subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
+    imbalance: ImbalanceConfig | None = None  # exponential, among those pages
+    label_noise: LabelNoiseConfig | None = None  # symmetric, among the pages that are left
     skip_bad: bool = False  # leave out pages that cannot be read, and count them
     cache_mb: PositiveInt = 1024  # memory for decoded pages, MiB
     workers: NonNegativeInt = 0  # processes that decode pages
