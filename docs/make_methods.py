@@ -23,7 +23,7 @@ def page(row: dict[str, Any], module: ModuleType) -> str:
     """One method: its idea and formula, where it is from, its settings and needs."""
     paper = getattr(module, "PAPER", None)
     idea, _, rest = (module.__doc__ or "").strip().partition("\n")
-    source = f"[{paper.title}](https://arxiv.org/abs/{paper.arxiv}), {paper}." if isinstance(paper, Paper) else "None."
+    source = f"[{paper.title}]({paper.url}), {paper}." if isinstance(paper, Paper) else "None."
     parts = [
         f"# {row['name']}",
         idea,
@@ -67,6 +67,8 @@ def type_in_words(annotation: Any) -> str:
             if (value := getattr(limit, key, None)) is not None
         ]
         return " ".join([kind.__name__, *bounds])
+    if get_origin(annotation) is tuple:
+        return f"list of {type_in_words(get_args(annotation)[0])}"
     return str(getattr(annotation, "__name__", annotation))
 
 

@@ -52,14 +52,17 @@ def gains(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
         for score in ("accuracy", "map"):
             gain = place.get("gains", {}).get(score)
             if method is not None and gain is not None and gain["value"] > 0 and gain["p_holm"] < LEVEL:
-                yield method, {"where": ", ".join([study["name"], *at.values()]), "points": round(100 * gain["value"], 1)}
+                yield (
+                    method,
+                    {"where": ", ".join([study["name"], *at.values()]), "points": round(100 * gain["value"], 1)},
+                )
 
 
 def methods_of(study: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """The one method that an option of an axis brings, beside the labels."""
     found = {}
     for axis, options in study["axes"].items():
-        for option, settings in (options.items() if isinstance(options, dict) else ()):
+        for option, settings in options.items() if isinstance(options, dict) else ():
             terms = (settings or {}).get("terms", [])
             named = {term["method"] for term in terms} - {"supervised"}
             if len(named) == 1:

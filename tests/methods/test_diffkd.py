@@ -186,8 +186,9 @@ def test_noise_changes_from_step_to_step_and_page_to_page_and_repeats_when_asked
     pair_of: PairOf, batch: Batch
 ) -> None:
     method = method_of(pair_of("cnn", "cnn")).eval()
-    student, teacher = View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 48, 2, 2)}), View(
-        {"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 64, 2, 2)}
+    student, teacher = (
+        View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 48, 2, 2)}),
+        View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 64, 2, 2)}),
     )
     first = method(student, teacher, batch, CLOCK)
     again = method(student, teacher, batch, CLOCK)

@@ -83,3 +83,18 @@ def test_a_grid_follows_the_size_that_the_network_works_at() -> None:
 def test_tokens_take_their_places_row_by_row() -> None:
     tokens = torch.arange(7.0)[None, :, None]  # one leading token, then six patches of a page twice as wide as high
     assert Grid(1, 2 / 3)(tokens)[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_branched_head_gives_the_kept_branch_or_the_gated_sum() -> None:
+    classifier = {"kind": "linear", "features": 4, "classes": 3}
+    kept, all_of_them = (
+        build_head({"kind": "branched", "count": 2, "keep": keep, "classifier": classifier}).eval()
+        for keep in (1, None)
+    )
+    all_of_them.load_state_dict(kept.state_dict())
+    features = torch.randn(2, 5, 4)
+    each = [kept.get_submodule(f"classifiers.{b}")(features[b]) for b in (0, 1)]
+    trust = kept.get_submodule("gate")(features.mean(0)).softmax(-1)
+    torch.testing.assert_close(trust.sum(1), torch.ones(5))
+    torch.testing.assert_close(kept(features.flatten(0, 1)), each[1])
+    torch.testing.assert_close(all_of_them(features.flatten(0, 1)), trust[:, :1] * each[0] + trust[:, 1:] * each[1])

@@ -37,7 +37,7 @@ def test_paper_of_a_method_is_the_one_its_page_names(name: str) -> None:
         assert "No paper" in module.__doc__
     else:
         assert isinstance(module.PAPER, Paper)
-        assert f"{module.PAPER.year}, arXiv:{module.PAPER.arxiv}" in " ".join(module.__doc__.split())
+        assert f"{module.PAPER.year}, {module.PAPER.number}" in " ".join(module.__doc__.split())
 
 
 def test_method_of_another_package_may_lack_paper_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:

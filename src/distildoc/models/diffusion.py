@@ -76,9 +76,7 @@ class NoiseAdapter(nn.Module):
 
     def __init__(self, channels: int, *, vector: bool) -> None:
         super().__init__()
-        wide = nn.Sequential(
-            pointwise(channels, 2 * channels), nn.ReLU(), pointwise(2 * channels, channels), nn.ReLU()
-        )
+        wide = nn.Sequential(pointwise(channels, 2 * channels), nn.ReLU(), pointwise(2 * channels, channels), nn.ReLU())
         self.body = wide if vector else Bottleneck(channels, reduction=8)
         self.choice = nn.Linear(channels, 2)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from distildoc.core.clock import Schedule, constant, decay, linear
+from distildoc.core.clock import Schedule, constant, decay, linear, sigmoid
 from distildoc.core.method import Term
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
@@ -123,6 +123,8 @@ def schedule_of(weight: float | RampConfig) -> Schedule:
         return constant(weight)
     if weight.kind == "linear":
         return linear(weight.start, weight.end, until=weight.until)
+    if weight.kind == "sigmoid":
+        return sigmoid(weight.start, weight.end, until=weight.until)
     if weight.kind == "decay":
         return decay(weight.start, per_epoch=weight.per_epoch)
     return constant(weight.start)

@@ -46,6 +46,16 @@ class LabelsConfig(Strict):
     drop: tuple[str, ...] = ()  # classes whose pages, or regions, are left out
 
 
+class LabelNoiseConfig(Strict):
+    share: Share  # of the training pages that get one of the other classes; validation and test pages keep theirs
+    seed: NonNegativeInt = 0  # which pages, and which classes
+
+
+class ImbalanceConfig(Strict):
+    ratio: Annotated[float, Field(ge=1)]  # training pages of the commonest class to those of the rarest
+    seed: NonNegativeInt = 0  # which classes are rare, and which pages are kept
+
+
 class DataConfig(Strict):
     train: SourceConfig
     validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
@@ -53,8 +63,10 @@ class DataConfig(Strict):
     unlabelled: SourceConfig | None = None  # more pages to learn from a teacher on; their labels are not looked at
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class
-    classes: tuple[str, ...] = ()  # train and select on pages of these alone; the run's classes stay all. Empty: all
     subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
+    classes: tuple[str, ...] = ()  # train and select on pages of these alone; the run's classes stay all. Empty: all
+    imbalance: ImbalanceConfig | None = None  # exponential, among those pages
+    label_noise: LabelNoiseConfig | None = None  # symmetric, among the pages that are left
     skip_bad: bool = False  # leave out pages that cannot be read, and count them
     cache_mb: PositiveInt = 1024  # memory for decoded pages, MiB
     workers: NonNegativeInt = 0  # processes that decode pages
@@ -95,10 +107,10 @@ class TeacherConfig(Strict):
 
 
 class RampConfig(Strict):
-    kind: Literal["constant", "linear", "decay"] = "constant"
+    kind: Literal["constant", "linear", "sigmoid", "decay"] = "constant"
     start: float  # weight at the first step
-    end: float = 0.0  # linear: weight from `until` on
-    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear: share of the training
+    end: float = 0.0  # linear, sigmoid: weight from `until` on
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear, sigmoid: share of the training
     per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
 
 

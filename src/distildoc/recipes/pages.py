@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distildoc.data import data_module
+from distildoc.data.imperfect import imbalanced, with_wrong_labels
 from distildoc.data.pageset import PageSet, check_pages, hold_out, of_classes, per_class, relabel, write_ids
 from distildoc.recipes.config import DataConfig, HoldOut, RunConfig, SourceConfig
 from distildoc.recipes.screen import SILENT, Screen
@@ -24,7 +25,7 @@ class Splits:
 
 
 def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
-    """Training and validation pages, mapped and cut to `per_class`; nothing is decoded."""
+    """Training and validation pages, mapped, the former cut and mislabelled as asked for; nothing is decoded."""
     pages = _read(data.train, data, "data.train")
     if isinstance(data.validation, HoldOut):
         rest, held = hold_out(pages, fraction=data.validation.hold_out, seed=data.validation.seed)
@@ -39,6 +40,10 @@ def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
         rest = per_class(rest, data.per_class, seed=data.subset_seed)
     if data.classes:
         rest = of_classes(rest, data.classes)
+    if data.imbalance is not None:
+        rest = imbalanced(rest, data.imbalance.ratio, seed=data.imbalance.seed)
+    if data.label_noise is not None:
+        rest = with_wrong_labels(rest, data.label_noise.share, seed=data.label_noise.seed)
     if data.unlabelled is not None:
         rest = _with_unlabelled(rest, held, data.unlabelled)
     return rest, held
