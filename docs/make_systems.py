@@ -75,9 +75,9 @@ def page() -> str:
     lines = [
         "# Published systems, and whether their claims hold here",
         "",
-        "Made by `python docs/make_systems.py` from [the result files](../benchmarks/results/systems). Every claim was put",
-        "to the test on small pages with small networks, on two cores; the page of a system says how, and what was tried",
-        "where it fails. A claim that fails here may hold at the scale of its paper.",
+        "Made by `python docs/make_systems.py` from [the result files](../benchmarks/results/systems). Every claim was",
+        "put to the test on small pages with small networks, on two cores; the page of a system says how, and what was",
+        "tried where it fails. A claim that fails here may hold at the scale of its paper.",
         "",
         "| system | claim | ours | |",
         "|---|---|---|---|",
