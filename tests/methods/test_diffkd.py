@@ -171,7 +171,7 @@ def test_with_a_detached_denoiser_the_student_learns_and_the_predictor_does_not(
 
 
 def test_the_student_s_code_is_mixed_with_noise_in_a_line(pair_of: PairOf, batch: Batch) -> None:
-    method, spot = bare(method_of(pair_of("cnn", "cnn"), spots=("map",), autoencoder=False))
+    _method, spot = bare(method_of(pair_of("cnn", "cnn"), spots=("map",), autoencoder=False))
     spot.predictor = Known(lambda noisy, times: torch.zeros_like(noisy))  # type: ignore[assignment]
     spot.times = (0,)
     code, noise = torch.randn(2, 6, 64, 2, 2).unbind()
@@ -186,8 +186,9 @@ def test_noise_changes_from_step_to_step_and_page_to_page_and_repeats_when_asked
     pair_of: PairOf, batch: Batch
 ) -> None:
     method = method_of(pair_of("cnn", "cnn")).eval()
-    student, teacher = View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 48, 2, 2)}), View(
-        {"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 64, 2, 2)}
+    student, teacher = (
+        View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 48, 2, 2)}),
+        View({"logits": torch.ones(6, 5)}, {"map": torch.ones(6, 64, 2, 2)}),
     )
     first = method(student, teacher, batch, CLOCK)
     again = method(student, teacher, batch, CLOCK)

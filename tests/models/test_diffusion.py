@@ -50,7 +50,9 @@ def test_a_code_is_normalised_and_linear_place_by_place() -> None:
 
 def test_a_single_value_is_normalised_by_what_was_seen_before() -> None:
     norm = Norm(2)
-    norm(torch.tensor([[1.0, 5.0], [3.0, 9.0]])[:, :, None, None])  # running mean 0.1 x (2, 7), variance 0.9 + 0.1 x (2, 8)
+    norm(
+        torch.tensor([[1.0, 5.0], [3.0, 9.0]])[:, :, None, None]
+    )  # running mean 0.1 x (2, 7), variance 0.9 + 0.1 x (2, 8)
     found = norm(torch.tensor([[0.2, 0.7]])[:, :, None, None])
     torch.testing.assert_close(found, torch.zeros(1, 2, 1, 1))
     found = norm(torch.tensor([[0.2 + 1.1**0.5, 0.7 + 1.7**0.5]])[:, :, None, None])

@@ -6,6 +6,7 @@ Ho et al. 2020, arXiv:2006.11239, sections 2 and 4 (the schedule); Song et al. 2
 eta = 0 (the steps back). All of it is in full precision.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -41,7 +42,7 @@ def denoised(noisy: Tensor, predict: Predict, shares: Tensor, *, times: Sequence
 
     shares  A_t of every time, as from `kept`. The last of the list is what is left when all the noise is gone.
     """
-    if not times or any(late <= early for late, early in zip(times, times[1:], strict=False)):
+    if not times or any(late <= early for late, early in itertools.pairwise(times)):
         raise ValueError(f"times of denoising must fall, and there must be one; got {list(times)}")
     found = []
     for time, then in zip(times, [*times[1:], None], strict=True):

@@ -3,6 +3,8 @@
 Huang et al. 2023, arXiv:2305.15712. None of them is part of a student.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -66,7 +68,7 @@ def _map_predictor(channels: int) -> nn.Sequential:
 def _vector_predictor(channels: int) -> nn.Sequential:
     widths = [channels, 4 * channels, channels, 4 * channels, channels]
     layers: list[nn.Module] = []
-    for source, target in zip(widths[:-1], widths[1:], strict=True):
+    for source, target in itertools.pairwise(widths):
         layers += [pointwise(source, target), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -76,9 +78,7 @@ class NoiseAdapter(nn.Module):
 
     def __init__(self, channels: int, *, vector: bool) -> None:
         super().__init__()
-        wide = nn.Sequential(
-            pointwise(channels, 2 * channels), nn.ReLU(), pointwise(2 * channels, channels), nn.ReLU()
-        )
+        wide = nn.Sequential(pointwise(channels, 2 * channels), nn.ReLU(), pointwise(2 * channels, channels), nn.ReLU())
         self.body = wide if vector else Bottleneck(channels, reduction=8)
         self.choice = nn.Linear(channels, 2)
 
