@@ -13,6 +13,8 @@ METHODS: dict[str, str] = {
     "nkd": "distildoc.methods.nkd",
     "fitnet": "distildoc.methods.fitnet",
     "simkd": "distildoc.methods.simkd",
+    "adversarial": "distildoc.methods.adversarial",
+    "kdiga": "distildoc.methods.kdiga",
     "simkd_layout": "distildoc.methods.simkd_layout",
     "reviewkd": "distildoc.methods.reviewkd",
     "foreground": "distildoc.methods.foreground",

@@ -15,7 +15,6 @@ all models see. The student runs twice a step, once on the whole page for the ot
 batch norms see both.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -24,8 +23,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distildoc.core.batch import Batch, Key
+from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
+from distildoc.core.draws import generator_of
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
@@ -69,16 +69,10 @@ class MaskedImage(nn.Module):
         count = min(max(1, round(self.ratio * rows * columns)), rows * columns - 1)
         mask = torch.zeros(len(batch), rows * columns, dtype=torch.bool)
         for number, key in enumerate(batch.keys):
-            order = torch.randperm(rows * columns, generator=_generator(self.seed, key, clock.step))
+            order = torch.randperm(rows * columns, generator=generator_of(self.seed, key, clock.step))
             mask[number, order[:count]] = True
         grid = mask.view(-1, 1, rows, columns).to(batch.pixels.device)
         return grid.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
-
-
-def _generator(seed: int, key: Key, step: int) -> torch.Generator:
-    text = f"{seed}\0{step}\0{key.augmentation}\0{key.page}".encode(errors="surrogateescape")
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
 def build(
