@@ -23,7 +23,7 @@ def page(row: dict[str, Any], module: ModuleType) -> str:
     """One method: its idea and formula, where it is from, its settings and needs."""
     paper = getattr(module, "PAPER", None)
     idea, _, rest = (module.__doc__ or "").strip().partition("\n")
-    source = f"[{paper.title}](https://arxiv.org/abs/{paper.arxiv}), {paper}." if isinstance(paper, Paper) else "None."
+    source = f"[{paper.title}]({paper.url}), {paper}." if isinstance(paper, Paper) else "None."
     parts = [
         f"# {row['name']}",
         idea,
@@ -45,7 +45,7 @@ def as_markdown(text: str) -> str:
 def settings(module: ModuleType) -> str:
     """A table of the keyword-only arguments of `build`, and what its docstring says of them."""
     rows = [
-        f"| `{setting.name}` | {type_in_words(setting.annotation)} | `{setting.default}` |"
+        f"| `{setting.name}` | {type_in_words(setting.annotation)} | `{in_yaml(setting.default)}` |"
         for setting in _settings(module)
     ]
     about = " ".join((module.build.__doc__ or "").split())
@@ -56,6 +56,8 @@ def type_in_words(annotation: Any) -> str:
     """What a setting may be: `float > 0`, `` `a` or `b` ``."""
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return f"list of {type_in_words(get_args(annotation)[0])}"
     if get_origin(annotation) is Annotated:
         kind, *limits = get_args(annotation)
         bounds = [
@@ -65,13 +67,20 @@ def type_in_words(annotation: Any) -> str:
             if (value := getattr(limit, key, None)) is not None
         ]
         return " ".join([kind.__name__, *bounds])
+    if get_origin(annotation) is tuple:
+        return f"list of {type_in_words(get_args(annotation)[0])}"
     return str(getattr(annotation, "__name__", annotation))
+
+
+def in_yaml(default: object) -> str:
+    """A default as a run file has it."""
+    return f"[{', '.join(map(str, default))}]" if isinstance(default, tuple) else str(default)
 
 
 def example(name: str, module: ModuleType) -> str:
     """The term with its defaults written out."""
     known = [setting for setting in _settings(module) if setting.default is not None]
-    given = "".join(f", {setting.name}: {setting.default}" for setting in known)
+    given = "".join(f", {setting.name}: {in_yaml(setting.default)}" for setting in known)
     return f"{{method: {name}{given}}}"
 
 

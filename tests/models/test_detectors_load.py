@@ -108,7 +108,7 @@ def test_a_reordered_head_gives_the_same_scores_in_another_order(name):
 def test_a_start_with_its_head_gives_the_same_regions(tmp_path):
     save_model(small("d-fine-micro", seed=1), tmp_path / "run" / "model")
     model = small("d-fine-micro", seed=2)
-    load_start(model, tmp_path / "run", head=True)
+    load_start(model, tmp_path / "run", take="all")
     assert same(model, load_model(tmp_path / "run" / "model"))
 
 
@@ -116,7 +116,7 @@ def test_a_start_without_its_head_keeps_the_new_head(tmp_path):
     save_model(small("d-fine-micro", labels=("a", "b"), seed=1), tmp_path / "model")
     model = small("d-fine-micro", seed=2)
     head = deepcopy(model.head.state_dict())
-    load_start(model, tmp_path / "model", head=False)
+    load_start(model, tmp_path / "model", take="body")
     assert all(torch.equal(head[name], value) for name, value in model.head.state_dict().items())
     other = small("d-fine-micro", seed=3)
     load_body(other, tmp_path / "model")
@@ -126,9 +126,9 @@ def test_a_start_without_its_head_keeps_the_new_head(tmp_path):
 def test_a_start_with_a_head_for_other_labels_names_the_way_out(tmp_path):
     save_model(small("d-fine-micro", labels=("a", "b")), tmp_path / "model")
     with pytest.raises(InputError, match=r"other labels \(a, b: 2\) than this model .*body alone"):
-        load_start(small("d-fine-micro"), tmp_path / "model", head=True)
+        load_start(small("d-fine-micro"), tmp_path / "model", take="all")
     with pytest.raises(InputError, match="no finished run or model"):
-        load_start(small("d-fine-micro"), tmp_path / "nowhere", head=True)
+        load_start(small("d-fine-micro"), tmp_path / "nowhere", take="all")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 
 from distildoc.models.build import build_model
 from distildoc.models.grids import Grid, grid_of
-from distildoc.models.heads import ProjectedHead, build_head, classifier_of, linear_spec, reordered
+from distildoc.models.heads import ProjectedHead, SubclassHead, build_head, classifier_of, linear_spec, reordered
 from distildoc.schema.errors import ConfigError, InputError
 
 MLP = {"kind": "mlp", "source": 8, "target": 6, "last": "linear"}
@@ -39,6 +39,14 @@ def test_a_projected_head_of_a_map_is_the_classifier_of_its_mean() -> None:
     torch.testing.assert_close(mapped(image), mapped.classifier(mapped.projector(image).mean((2, 3))))
 
 
+def test_a_head_of_sub_classes_says_the_sum_of_their_probabilities() -> None:
+    head = build_head({"kind": "subclass", "features": 4, "classes": 3, "subclasses": 5})
+    assert isinstance(head, SubclassHead)
+    features = torch.randn(2, 4)
+    summed = head.subclasses(features).softmax(1).reshape(2, 3, 5).sum(2)
+    torch.testing.assert_close(head(features).softmax(1), summed)
+
+
 def test_the_classifier_behind_a_projector_is_frozen() -> None:
     head = build_head({"kind": "projected", "projector": MLP, "classifier": linear_spec(nn.Linear(6, 3))})
     assert isinstance(head, ProjectedHead)
@@ -52,6 +60,7 @@ def test_the_classifier_behind_a_projector_is_frozen() -> None:
         ({"kind": "lienar"}, "unknown head 'lienar'; closest: linear"),
         ({"kind": "projected", "projector": MLP}, "`head.classifier` must be a mapping, got NoneType"),
         ({"kind": "linear", "features": 4, "classes": -1}, "`classes` must be a whole number"),
+        ({"kind": "subclass", "features": 4, "classes": 2}, "`subclasses` must be a whole number"),
     ],
 )
 def test_a_damaged_description_is_refused(spec: dict[str, object], message: str) -> None:
@@ -74,3 +83,18 @@ def test_a_grid_follows_the_size_that_the_network_works_at() -> None:
 def test_tokens_take_their_places_row_by_row() -> None:
     tokens = torch.arange(7.0)[None, :, None]  # one leading token, then six patches of a page twice as wide as high
     assert Grid(1, 2 / 3)(tokens)[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_branched_head_gives_the_kept_branch_or_the_gated_sum() -> None:
+    classifier = {"kind": "linear", "features": 4, "classes": 3}
+    kept, all_of_them = (
+        build_head({"kind": "branched", "count": 2, "keep": keep, "classifier": classifier}).eval()
+        for keep in (1, None)
+    )
+    all_of_them.load_state_dict(kept.state_dict())
+    features = torch.randn(2, 5, 4)
+    each = [kept.get_submodule(f"classifiers.{b}")(features[b]) for b in (0, 1)]
+    trust = kept.get_submodule("gate")(features.mean(0)).softmax(-1)
+    torch.testing.assert_close(trust.sum(1), torch.ones(5))
+    torch.testing.assert_close(kept(features.flatten(0, 1)), each[1])
+    torch.testing.assert_close(all_of_them(features.flatten(0, 1)), trust[:, :1] * each[0] + trust[:, 1:] * each[1])

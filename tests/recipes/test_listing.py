@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from distildoc.core.method import Paper
-from distildoc.methods import METHODS, method_module
-from distildoc.recipes.listing import method_rows, model_rows, needs_of
+from distildoc.methods import METHODS, method_module, tasks_of
+from distildoc.recipes.listing import measured, method_rows, model_rows, needs_of
 from distildoc.schema.errors import ConfigError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -17,8 +17,12 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def make_methods() -> ModuleType:
-    """docs/make_methods.py as a module."""
-    found = importlib.util.spec_from_file_location("make_methods", DOCS / "make_methods.py")
+    return module_at(DOCS / "make_methods.py")
+
+
+def module_at(path: Path) -> ModuleType:
+    """A script as a module."""
+    found = importlib.util.spec_from_file_location(path.stem, path)
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
@@ -33,7 +37,7 @@ def test_paper_of_a_method_is_the_one_its_page_names(name: str) -> None:
         assert "No paper" in module.__doc__
     else:
         assert isinstance(module.PAPER, Paper)
-        assert f"{module.PAPER.year}, arXiv:{module.PAPER.arxiv}" in " ".join(module.__doc__.split())
+        assert f"{module.PAPER.year}, {module.PAPER.number}" in " ".join(module.__doc__.split())
 
 
 def test_method_of_another_package_may_lack_paper_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +48,17 @@ def test_method_of_another_package_may_lack_paper_and_kind(monkeypatch: pytest.M
     row = method_rows()[-1]
     assert (row["name"], row["paper"], row["year"], row["kind"]) == ("their-kd", None, None, None)
     assert (row["idea"], row["needs"]) == ("Their idea.", ["teacher outputs"])
+
+
+def test_what_is_told_of_costs_and_gains_is_what_the_result_files_say() -> None:
+    make = module_at(DOCS / "make_systems.py")
+    assert make.measured() == measured(), "run `python docs/make_systems.py`"
+    assert make.PAGE.read_text(encoding="utf-8") == make.page(), "run `python docs/make_systems.py`"
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if "classification" in tasks_of(method_module(name))])
+def test_cost_of_every_method_of_classifiers_was_measured(name: str) -> None:
+    assert measured()[name]["cost"], "run `python benchmarks/method_cost.py` and `python docs/make_systems.py`"
 
 
 def test_method_that_cannot_be_built_for_two_small_networks_says_so() -> None:

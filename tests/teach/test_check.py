@@ -105,7 +105,9 @@ def test_the_number_of_experts_must_be_the_one_asked_for(pair: Pair) -> None:
     experts = Experts([live(pair), live(pair)])
     with pytest.raises(ConfigError, match="term 't' wants 3 teachers as experts, and the run has 2"):
         check_terms(wanting(pair, experts=3), experts)
-    with pytest.raises(ConfigError, match="term 'kd' wants 1 teachers"):
+    with pytest.raises(
+        ConfigError, match="term 'kd' learns from one teacher, and the run keeps 2 apart; drop `teacher"
+    ):
         check_terms(built(pair, "kd"), experts)
 
 

@@ -12,10 +12,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def methods(as_json: AsJson = False) -> None:
-    """List the distillation methods: paper, year, what they compare and need."""
+    """List the distillation methods: paper, what they compare and need, their cost, where they helped."""
     from distildoc.recipes.listing import method_rows
 
-    _show(method_rows(), ("name", "tasks", "kind", "needs", "paper"), as_json)
+    rows = method_rows()
+    if not as_json:
+        rows = [{**row, "helped here": _gains(row["helped"])} for row in rows]
+    _show(rows, ("name", "kind", "paper", "needs", "cost", "helped here"), as_json)
 
 
 def models(as_json: AsJson = False) -> None:
@@ -37,7 +40,17 @@ def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json:
     Console().print(table)
 
 
+def _gains(helped: object) -> str | None:
+    """How often, and how much at best."""
+    if not isinstance(helped, list) or not helped:
+        return None
+    most = max(float(one["points"]) for one in helped)
+    return f"+{most:.1f} points at best, {len(helped)} place{'s' if len(helped) > 1 else ''}"
+
+
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} x{number:.2g}" for name, number in value.items())
     return "-" if value is None else str(value)

@@ -1,5 +1,6 @@
 """Clock: where training stands; schedules are functions of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,3 +44,17 @@ def linear(start: float, end: float, *, until: float = 1.0) -> Schedule:
 def decay(start: float, *, per_epoch: float) -> Schedule:
     """start x per_epoch ** epoch, stepping at whole epochs (information flow: 100 x 0.7 ** epoch)."""
     return lambda clock: float(start * per_epoch ** int(clock.epoch))
+
+
+def sigmoid(start: float, end: float, *, until: float = 1.0) -> Schedule:
+    """From near start to end, slowly, then fast, then slowly, up to a share of the training; then end.
+
+    The share done is exp(-5 (1 - t)^2) at the share t of the ramp, 0.7 % at once (Laine and Aila 2017,
+    arXiv:1610.02242, section 2.1; ONE ramps up so).
+    """
+
+    def weight(clock: Clock) -> float:
+        left = 1 - min(1.0, clock.progress / until)
+        return start + (end - start) * math.exp(-5 * left**2)
+
+    return weight

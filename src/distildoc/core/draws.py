@@ -1,4 +1,4 @@
-"""Draws: random numbers that depend on the page and the step, not on the order of pages or the number of processes."""
+"""Random numbers of a page that depend on nothing but a seed, the step, the page and its view."""
 
 import hashlib
 
@@ -8,8 +8,8 @@ from torch import Tensor
 from distildoc.core.batch import Batch, Key
 
 
-def generator_of(seed: int, key: Key, step: int) -> torch.Generator:
-    """The generator of a page's version at a step."""
+def page_generator(key: Key, *, seed: int, step: int) -> torch.Generator:
+    """On the CPU; the same whatever the order of pages, the process, or where a run went on."""
     text = f"{seed}\0{step}\0{key.augmentation}\0{key.page}".encode(errors="surrogateescape")
     digest = hashlib.blake2b(text, digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
@@ -18,5 +18,5 @@ def generator_of(seed: int, key: Key, step: int) -> torch.Generator:
 def uniform_noise(batch: Batch, *, epsilon: float, seed: int, step: int) -> Tensor:
     """[B, 1, H, W], evenly in -epsilon..epsilon: one plane for all colours, so that grey pages stay grey."""
     size = (1, *batch.pixels.shape[2:])
-    planes = [torch.rand(size, generator=generator_of(seed, key, step)) for key in batch.keys]
+    planes = [torch.rand(size, generator=page_generator(key, seed=seed, step=step)) for key in batch.keys]
     return epsilon * (2 * torch.stack(planes).to(batch.pixels) - 1)

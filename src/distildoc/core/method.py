@@ -20,15 +20,24 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Paper:
-    """Where an idea was published; `arxiv` is the number, as in 1503.02531."""
+    """Where an idea was published; `arxiv` is the number, as in 1503.02531, or "" for a paper known by its DOI."""
 
     authors: str
     year: int
     arxiv: str
     title: str
+    doi: str = ""
 
     def __str__(self) -> str:
-        return f"{self.authors} {self.year}, arXiv:{self.arxiv}"
+        return f"{self.authors} {self.year}, {self.number}"
+
+    @property
+    def number(self) -> str:
+        return f"arXiv:{self.arxiv}" if self.arxiv else f"doi:{self.doi}"
+
+    @property
+    def url(self) -> str:
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else f"https://doi.org/{self.doi}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,11 @@ class Needs:
     input_gradients: bool = False
     own_pixels: bool = False
     experts: int = 1
+
+    @property
+    def reads_outputs(self) -> bool:
+        """Whether it compares what the teacher says, so that its classes must be the student's."""
+        return self.teacher and self.teacher_outputs
 
 
 @runtime_checkable

@@ -38,6 +38,15 @@ class Pair:
             )
         return self.teacher
 
+    def require_experts(self, method: str) -> int:
+        """How many teachers are kept apart; raises ConfigError for a method that would learn from an average."""
+        if self.teacher is None and self.experts == 1:
+            raise ConfigError(
+                f"method '{method}' learns from several teachers one by one; name their runs under `teacher.runs`, "
+                "from the smallest to the largest, and set `teacher.experts: true`"
+            )
+        return self.experts
+
     def student_shape(self, tap: str) -> torch.Size:
         """Shape without the batch axis."""
         return shapes(self.student, [tap], self.size)[tap]

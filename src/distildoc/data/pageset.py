@@ -6,7 +6,7 @@ Every selection is a pure function of its seed and can be written down as a list
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,6 +115,14 @@ def per_class(pages: PageSet, count: int, *, seed: int) -> PageSet:
             taken[page.label] += 1
             chosen.append(page)
     return replace(pages, pages=tuple(chosen), name=f"{pages.name}, {count} a class")
+
+
+def of_classes(pages: PageSet, classes: Collection[str]) -> PageSet:
+    """The pages of some classes; the labels stay. Raises InputError for a class that has no page."""
+    for name in classes:
+        if not any(page.label == name for page in pages.pages):
+            raise InputError(f"{pages.name}: no page of class '{name}' to keep; {closest(name, pages.labels)}")
+    return _where(pages, lambda page: page.label in classes)
 
 
 def some(pages: PageSet, count: int, *, seed: int) -> PageSet:

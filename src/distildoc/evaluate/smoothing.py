@@ -17,7 +17,7 @@ from scipy import stats
 from torch import Tensor
 
 from distildoc.core.batch import Batch, Key
-from distildoc.core.draws import generator_of
+from distildoc.core.draws import page_generator
 from distildoc.core.model import Model
 from distildoc.evaluate.torch_predictor import evaluating
 
@@ -75,7 +75,7 @@ def radius_of(hits: int, draws: int, *, sigma: float, alpha: float) -> float:
 
 
 def _certify(model: Model, pixels: Tensor, key: Key, smoothing: Smoothing) -> tuple[int, float]:
-    generator = generator_of(smoothing.seed, key, 0)
+    generator = page_generator(key, seed=smoothing.seed, step=0)
     winner = int(_votes(model, pixels, smoothing.choose, smoothing, generator).argmax())
     hits = int(_votes(model, pixels, smoothing.draws, smoothing, generator)[winner])
     radius = radius_of(hits, smoothing.draws, sigma=smoothing.sigma, alpha=smoothing.alpha)

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.draws import generator_of
+from distildoc.core.draws import page_generator
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
@@ -69,7 +69,7 @@ class MaskedImage(nn.Module):
         count = min(max(1, round(self.ratio * rows * columns)), rows * columns - 1)
         mask = torch.zeros(len(batch), rows * columns, dtype=torch.bool)
         for number, key in enumerate(batch.keys):
-            order = torch.randperm(rows * columns, generator=generator_of(self.seed, key, clock.step))
+            order = torch.randperm(rows * columns, generator=page_generator(key, seed=self.seed, step=clock.step))
             mask[number, order[:count]] = True
         grid = mask.view(-1, 1, rows, columns).to(batch.pixels.device)
         return grid.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)

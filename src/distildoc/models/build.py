@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig
 from distildoc.core.model import Model, Normalise
 from distildoc.models import hub, positions
 from distildoc.models.bodies import MapBody, PooledBody, base_of, leading_tokens, places_of, take_head
+from distildoc.models.branches import branch, branching_of
 from distildoc.models.classes import fitted_linear, names_by_row
 from distildoc.models.grey import grey_normalise, sum_over_colour
 from distildoc.models.heads import linear_spec
@@ -80,6 +81,13 @@ def body_from(recipe: Mapping[str, object]) -> nn.Module:
 
     Raises InputError for a recipe that names no known source or body.
     """
+    body = _plain_body(recipe)
+    if isinstance(branches := recipe.get("branches"), dict):
+        branch(body, branching_of(branches))
+    return body
+
+
+def _plain_body(recipe: Mapping[str, object]) -> nn.Module:
     kind = recipe.get("body")
     if kind not in ("pooled", "map"):
         raise InputError(f"recipe: body '{kind}' is neither 'pooled' nor 'map'")

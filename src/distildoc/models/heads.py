@@ -1,11 +1,15 @@
 """Heads: what stands between a body and its logits, rebuilt from plain JSON when a model is loaded."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from distildoc.core.model import Model
+from distildoc.losses.subclasses import folded
+from distildoc.models.branches import branched_head
 from distildoc.models.projectors import build_projector, width
 from distildoc.schema.errors import ConfigError, InputError, closest
 
@@ -29,6 +33,22 @@ class ProjectedHead(nn.Module):
         return logits
 
 
+class SubclassHead(nn.Module):
+    """Several logits a class, folded to the class's: their softmax is the sum of the sub-classes'.
+
+    subclasses  linear, reads [B, D], gives [B, C x S] with the S of a class side by side; to be tapped.
+    """
+
+    def __init__(self, subclasses: nn.Linear, count: int) -> None:
+        super().__init__()
+        self.subclasses = subclasses
+        self.shape = (-1, subclasses.out_features // count, count)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.subclasses(features)
+        return folded(logits.view(self.shape))
+
+
 class MeanOverPage(nn.Module):
     """[B, C, H, W] to [B, C]."""
 
@@ -39,7 +59,9 @@ class MeanOverPage(nn.Module):
 def build_head(spec: Mapping[str, object]) -> nn.Module:
     """The head that a description names, with weights not yet loaded.
 
-    {"kind": "linear", "features": D, "classes": C} or {"kind": "projected", "projector": {...}, "classifier": {...}}.
+    {"kind": "linear", "features": D, "classes": C}, {"kind": "projected", "projector": {...}, "classifier": {...}} or
+    {"kind": "subclass", "features": D, "classes": C, "subclasses": S} or
+    {"kind": "branched", "count": m, "keep": a branch or None for all, "classifier": {...}}.
     Raises InputError for any other description.
     """
     kind = spec.get("kind")
@@ -47,14 +69,20 @@ def build_head(spec: Mapping[str, object]) -> nn.Module:
         return nn.Linear(width(spec, "features"), width(spec, "classes"))
     if kind == "projected":
         return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
-    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected'])}")
+    if kind == "subclass":
+        count = width(spec, "subclasses")
+        return SubclassHead(nn.Linear(width(spec, "features"), width(spec, "classes") * count), count)
+    if kind == "branched":
+        classifier, keep = _part(spec, "classifier"), spec.get("keep")
+        new = partial(_linear, classifier)
+        return branched_head(new, count=width(spec, "count"), keep=None if keep is None else int(cast(int, keep)))
+    known = ["linear", "projected", "subclass", "branched"]
+    raise InputError(f"unknown head {kind!r}; {closest(str(kind), known)}")
 
 
 def projected_head(projector: Mapping[str, object], classifier: Mapping[str, object]) -> ProjectedHead:
     """A ProjectedHead from the descriptions of its parts."""
-    linear = build_head(classifier)
-    if not isinstance(linear, nn.Linear):
-        raise InputError("the classifier behind a projector must be linear; the model description is damaged")
+    linear = _linear(classifier)
     pool = MeanOverPage() if projector.get("kind") == "cnn" else nn.Identity()
     return ProjectedHead(build_projector(projector), linear, pool=pool)
 
@@ -86,6 +114,13 @@ def reordered(classifier: nn.Linear, columns: Sequence[int]) -> nn.Linear:
         copy.weight.copy_(classifier.weight.detach().cpu()[rows])
         copy.bias.copy_(bias[rows])
     return copy
+
+
+def _linear(spec: Mapping[str, object]) -> nn.Linear:
+    linear = build_head(spec)
+    if not isinstance(linear, nn.Linear):
+        raise InputError("a classifier inside a head must be linear; the model description is damaged")
+    return linear
 
 
 def _part(spec: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from distildoc.core.model import Detector, Model, Normalise, Places
 from distildoc.models.build import body_from
@@ -24,6 +24,7 @@ from distildoc.schema.json_files import read_json
 from distildoc.schema.writing import new_folder
 
 FORMAT = 1
+StartWith = Literal["body", "all", "classes"]  # what a model takes from the one it starts from
 DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"
 
@@ -72,13 +73,15 @@ def load_body(model: Model, folder: str | Path) -> None:
     model.load_state_dict(body, strict=False)
 
 
-def load_start(model: Model, folder: str | Path, *, head: bool) -> None:
-    """Start from a saved model as `load_body` does, and where `head` is true from its head too.
+def load_start(model: Model, folder: str | Path, *, take: StartWith) -> None:
+    """Start from a saved model as `load_body` does; `all` takes its head too, `classes` what it has for our classes.
 
     Raises InputError where the two are not of the same make, or with their heads have not the same labels.
     """
-    if not head:
+    if take != "all":
         load_body(model, folder)
+        if take == "classes":
+            _load_classes(model, _weights_in(Path(folder)))
         return
     path = _weights_in(Path(folder))
     labels = read_json(path.parent / DESCRIPTION).get("labels")
@@ -88,6 +91,23 @@ def load_start(model: Model, folder: str | Path, *, head: bool) -> None:
             "start from the body alone, or name the same classes in the same order"
         )
     _fill(model, _tensors(path), str(path))
+
+
+def _load_classes(model: Model, path: Path) -> None:
+    """The rows of another linear head whose classes this one knows too; the others keep their initial weights."""
+    labels, found = read_json(path.parent / DESCRIPTION).get("labels"), _tensors(path)
+    names = [str(label) for label in labels] if isinstance(labels, list) else []
+    shared = [name for name in model.labels if name in names]
+    here, there = [model.labels.index(name) for name in shared], [names.index(name) for name in shared]
+    head, saved = model.head, found.get("head.weight")
+    if not isinstance(head, nn.Linear) or saved is None or saved.shape[1:] != head.weight.shape[1:] or not shared:
+        raise InputError(
+            f"{path.parent}: {len(shared)} of the classes {_shown(model.labels)} are in its head ({_shown(labels)}), "
+            "and both heads must be linear and of one width to share them; start from the body alone"
+        )
+    with torch.no_grad():
+        head.weight[here] = saved[there]
+        head.bias[here] = found["head.bias"][there]
 
 
 def _weights_in(folder: Path) -> Path:

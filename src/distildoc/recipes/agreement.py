@@ -53,9 +53,10 @@ def agreement_exam(folder: RunFolder, settings: AgreementConfig, screen: Screen)
     """Write exams/agreement.json into the run's folder where it is not there yet; a line of what was found.
 
     Classifiers are compared by what they say, each after its own temperature, and one teacher also by its features:
-    debiased linear CKA of every tap of the student with every tap of the teacher. Where a teacher has other classes
-    than the student, and for detectors, the features are compared alone. A score without a value is left out, and a
-    CKA without one is null. Raises InputError for a run that is not finished, or a teacher that is not there.
+    debiased linear CKA of every tap of the student with every tap of the teacher. Several teachers, experts too, speak
+    with the mean of their probabilities. Where a teacher has other classes than the student, and for detectors, the
+    features are compared alone. A score without a value is left out, and a CKA without one is null. Raises InputError
+    for a run that is not finished, or a teacher that is not there.
     """
     config = folder.config()
     if config.teacher is None:
@@ -92,9 +93,12 @@ def _loaded(folder: RunFolder, config: RunConfig, teacher: TeacherConfig) -> _Tw
 
 def _same_classes(config: TeacherConfig, models: Sequence[Model], student: Model) -> bool:
     """Whether the teacher's classes become the student's; a run that compares features alone need not care."""
-    label_map = label_map_of(config, models[0].labels) if len(models) == 1 else None
-    names = {name if label_map is None else label_map(name) for name in models[0].labels} - {None}
-    return names == set(student.labels)
+    for model in models:
+        label_map = label_map_of(config, model.labels)
+        names = {name if label_map is None else label_map(name) for name in model.labels} - {None}
+        if names != set(student.labels):
+            return False
+    return True
 
 
 def _sides(
@@ -106,10 +110,10 @@ def _sides(
         Calibrated(Live(model, taps=taps[1], outputs=two.classes), temperature)
         for model, temperature in zip(two.teachers, others, strict=True)
     ]
-    answers = members[0] if len(members) == 1 else Ensemble(members)
     if two.classes:
-        label_map = label_map_of(teacher, answers.labels) if len(members) == 1 else None
-        answers = Aligned(answers, two.student.labels, label_map)
+        labels = two.student.labels
+        members = [Aligned(member, labels, label_map_of(teacher, member.labels)) for member in members]
+    answers = members[0] if len(members) == 1 else Ensemble(members)
     size = size_of(config)
     return Side(student, grid_of(two.student, size)), Side(answers, grid_of(two.teachers[0], size))
 

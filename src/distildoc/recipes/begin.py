@@ -31,5 +31,5 @@ def built(
         **checked_settings(settings_of(name), config.model.settings, f"model ({name})"),
     )
     if config.start is not None:
-        load_start(student, config.start, head=config.start_with == "all")
+        load_start(student, config.start, take=config.start_with)
     return student

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from distildoc.core.clock import Schedule, constant, decay, linear
+from distildoc.core.clock import Schedule, constant, decay, linear, sigmoid
 from distildoc.core.method import Term
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
@@ -18,7 +18,7 @@ from distildoc.recipes.pages import Splits
 from distildoc.recipes.settings import checked_settings
 from distildoc.recipes.sizes import augmentation_of, preprocess_of, size_of
 from distildoc.recipes.tasks import TASKS
-from distildoc.recipes.teachers import teacher_models, teacher_of, teacher_thresholds, weights_of
+from distildoc.recipes.teachers import known_of, teacher_models, teacher_of, teacher_thresholds, weights_of
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
@@ -68,9 +68,11 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # draws what the methods learn beside the student
         terms = terms_of(config.terms, pair)
-        distiller = Distiller(adapted(pair.student, terms), terms)
+        known = known_of(config.teacher, models, labels)
+        distiller = Distiller(adapted(pair.student, terms), terms, known=known)
     loader = loader_of(config, splits, rank=rank, world=world)
-    teacher = _teacher(config, models, terms, labels=labels, loader=loader)
+    asked = labels if known is None else known.labels(labels)
+    teacher = _teacher(config, models, terms, labels=asked, loader=loader)
     first = next(loader.epoch(0))
     sample = first.select(torch.arange(min(2, len(first))))
     check_terms(distiller, teacher, augmentation=loader.augmentation, accumulate=config.train.accumulate, sample=sample)
@@ -121,6 +123,8 @@ def schedule_of(weight: float | RampConfig) -> Schedule:
         return constant(weight)
     if weight.kind == "linear":
         return linear(weight.start, weight.end, until=weight.until)
+    if weight.kind == "sigmoid":
+        return sigmoid(weight.start, weight.end, until=weight.until)
     if weight.kind == "decay":
         return decay(weight.start, per_epoch=weight.per_epoch)
     return constant(weight.start)

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from distildoc.models.load import StartWith
 from distildoc.recipes.exams_config import AgreementConfig, AttacksConfig, CorruptionsConfig
 from distildoc.recipes.settings import Strict
 
@@ -45,6 +46,16 @@ class LabelsConfig(Strict):
     drop: tuple[str, ...] = ()  # classes whose pages, or regions, are left out
 
 
+class LabelNoiseConfig(Strict):
+    share: Share  # of the training pages that get one of the other classes; validation and test pages keep theirs
+    seed: NonNegativeInt = 0  # which pages, and which classes
+
+
+class ImbalanceConfig(Strict):
+    ratio: Annotated[float, Field(ge=1)]  # training pages of the commonest class to those of the rarest
+    seed: NonNegativeInt = 0  # which classes are rare, and which pages are kept
+
+
 class DataConfig(Strict):
     train: SourceConfig
     validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
@@ -53,6 +64,9 @@ class DataConfig(Strict):
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class
     subset_seed: NonNegativeInt = 0  # which pages those are; their ids are written into the run
+    classes: tuple[str, ...] = ()  # train and select on pages of these alone; the run's classes stay all. Empty: all
+    imbalance: ImbalanceConfig | None = None  # exponential, among those pages
+    label_noise: LabelNoiseConfig | None = None  # symmetric, among the pages that are left
     skip_bad: bool = False  # leave out pages that cannot be read, and count them
     cache_mb: PositiveInt = 1024  # memory for decoded pages, MiB
     workers: NonNegativeInt = 0  # processes that decode pages
@@ -72,21 +86,31 @@ class ModelConfig(Choice):
     seed: NonNegativeInt | None = None  # initial weights; None: the run's seed
 
 
+class TeacherLabels(LabelsConfig):
+    missing: Literal["refuse", "ignore"] = "refuse"  # ignore: terms compare the student's other classes alone
+
+
 class TeacherConfig(Strict):
     runs: tuple[str, ...] = Field(min_length=1)  # folders of finished runs; several make an ensemble, or experts
-    experts: bool = False  # keep several runs apart, for methods that choose among teachers
+    experts: bool = False  # keep several runs apart, for methods that choose among teachers: smallest first
     cache: str | None = None  # folder of cached outputs; `distildoc cache` writes it
     cache_dtype: Literal["float32", "float16"] = "float32"
     cache_limit_kib: PositiveInt = 256  # most that a page and view may take in it; maps of detectors take more
     taps: tuple[str, ...] = ()  # more features to cache, so that runs with other terms share the cache
-    labels: LabelsConfig = LabelsConfig()  # the teacher's classes in the student's names
+    labels: TeacherLabels = TeacherLabels()  # the teacher's classes in the student's names
+
+    @model_validator(mode="after")
+    def _are_several(self) -> Self:
+        if self.experts and len(self.runs) == 1:
+            raise ValueError("`experts: true` keeps several runs apart, and `runs` names one; name more, or drop it")
+        return self
 
 
 class RampConfig(Strict):
-    kind: Literal["constant", "linear", "decay"] = "constant"
+    kind: Literal["constant", "linear", "sigmoid", "decay"] = "constant"
     start: float  # weight at the first step
-    end: float = 0.0  # linear: weight from `until` on
-    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear: share of the training
+    end: float = 0.0  # linear, sigmoid: weight from `until` on
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear, sigmoid: share of the training
     per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
 
 
@@ -144,7 +168,9 @@ class RunConfig(Strict):
     augmentation: dict[str, Any] | None = None  # settings of Augmentation; None: pages as they are
     model: ModelConfig
     start: str | None = None  # folder of a run whose weights to start from
-    start_with: Literal["body", "all"] = "body"  # all: the head too, which wants the same classes
+    start_with: StartWith = (
+        "body"  # all: the head too, for the same classes; classes: its rows of classes that are here
+    )
     teacher: TeacherConfig | None = None
     terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
     train: TrainConfig = TrainConfig()

@@ -1,8 +1,10 @@
 """What can be named in a run file, for people and programs."""
 
+import json
+from importlib.resources import files
 from types import ModuleType
 
-from distildoc.core.method import Paper
+from distildoc.core.method import Finishes, Paper, Surveys
 from distildoc.core.pair import Pair
 from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.models.build import build_model
@@ -20,11 +22,22 @@ LABELS = ("a", "b")
 
 
 def method_rows() -> list[Row]:
-    """Every method: name, paper, year, kind, needs, what it does (first line of its page), module.
+    """Every method: name, paper, year, kind, needs, cost, where it helped, what it does, module.
 
-    Methods of other packages may lack paper and kind: these are None.
+    cost    CPU time and memory of a training step over those of `kd`, as measured in benchmarks/method_cost.py.
+    helped  places of our studies where it was significantly better than the baseline, with the gain in points.
+    idea    first line of its page.
+
+    Methods of other packages may lack paper and kind, and have no measurements: these are None.
     """
-    return [_method_row(name, method_module(name)) for name in method_names()]
+    found = measured()
+    return [_method_row(name, method_module(name), found.get(name)) for name in method_names()]
+
+
+def measured() -> dict[str, Row]:
+    """By method: `cost` and `helped`, made from the result files by docs/make_systems.py."""
+    content: dict[str, Row] = json.loads(files(__package__).joinpath("measured.json").read_text(encoding="utf-8"))
+    return content
 
 
 def needs_of(module: ModuleType) -> list[str]:
@@ -35,16 +48,16 @@ def needs_of(module: ModuleType) -> list[str]:
     except InputError:
         return ["depends on the models"]
     needs = method.needs
-    if not needs.teacher:
-        return []
     found = {
-        "teacher outputs": needs.teacher_outputs,
+        "teacher outputs": needs.teacher and needs.teacher_outputs,
         f"teacher features: {', '.join(needs.teacher_taps)}": bool(needs.teacher_taps),
         f"{needs.experts} teachers": needs.experts > 1,
         "a live teacher": needs.live_teacher,
+        "a pass over the pages first": isinstance(method, Surveys),
         "whole batches": needs.couples_batch,
         "gradients of the pixels": needs.input_gradients,
-        "replaces the student's head": method.adapt(pair.student) is not pair.student,
+        "more runs of the student": needs.own_pixels,
+        "changes the student": method.adapt(pair.student) is not pair.student or isinstance(method, Finishes),
     }
     return [name for name, true in found.items() if true]
 
@@ -67,7 +80,7 @@ def _layout_pair() -> Pair:
     return Pair(models[0], models[1], detection(LABELS), SIZE, dict.fromkeys(LABELS, 0.5))
 
 
-def _method_row(name: str, module: ModuleType) -> Row:
+def _method_row(name: str, module: ModuleType, measurements: Row | None) -> Row:
     paper = getattr(module, "PAPER", None)
     if not isinstance(paper, Paper):
         paper = None
@@ -78,6 +91,8 @@ def _method_row(name: str, module: ModuleType) -> Row:
         "tasks": list(tasks_of(module)),
         "kind": getattr(module, "KIND", None),
         "needs": needs_of(module),
+        "cost": None if measurements is None else measurements["cost"],
+        "helped": None if measurements is None else measurements["helped"],
         "idea": (module.__doc__ or "").strip().partition("\n")[0],
         "module": module.__name__,
     }

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distildoc.data import data_module
-from distildoc.data.pageset import PageSet, check_pages, hold_out, per_class, relabel, write_ids
+from distildoc.data.imperfect import imbalanced, with_wrong_labels
+from distildoc.data.pageset import PageSet, check_pages, hold_out, of_classes, per_class, relabel, write_ids
 from distildoc.recipes.config import DataConfig, HoldOut, RunConfig, SourceConfig
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.settings import checked_settings
@@ -24,17 +25,25 @@ class Splits:
 
 
 def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
-    """Training and validation pages, mapped and cut to `per_class`; nothing is decoded."""
+    """Training and validation pages, mapped, the former cut and mislabelled as asked for; nothing is decoded."""
     pages = _read(data.train, data, "data.train")
     if isinstance(data.validation, HoldOut):
         rest, held = hold_out(pages, fraction=data.validation.hold_out, seed=data.validation.seed)
     else:
         rest, held = pages, _aligned(_read(data.validation, data, "data.validation"), pages.labels, "data.validation")
         _refuse_shared(held, rest, "data.validation", "data.train")
+    if data.classes:
+        held = of_classes(held, data.classes)
     if not len(held):
         raise InputError(f"{pages.name}: no page is left to select on; `data.validation` needs two pages of some class")
     if data.per_class is not None:
         rest = per_class(rest, data.per_class, seed=data.subset_seed)
+    if data.classes:
+        rest = of_classes(rest, data.classes)
+    if data.imbalance is not None:
+        rest = imbalanced(rest, data.imbalance.ratio, seed=data.imbalance.seed)
+    if data.label_noise is not None:
+        rest = with_wrong_labels(rest, data.label_noise.share, seed=data.label_noise.seed)
     if data.unlabelled is not None:
         rest = _with_unlabelled(rest, held, data.unlabelled)
     return rest, held

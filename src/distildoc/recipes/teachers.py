@@ -15,6 +15,7 @@ from distildoc.schema.taxonomies import taxonomy_map
 from distildoc.teach.aligned import Aligned
 from distildoc.teach.cached import open_cache
 from distildoc.teach.ensemble import Ensemble, Experts
+from distildoc.teach.known import Known
 from distildoc.teach.live import Live, joint_fingerprint
 
 
@@ -29,6 +30,27 @@ def label_map_of(config: TeacherConfig, labels: Sequence[str]) -> LabelMap | Non
     if wanted.map is not None:
         return taxonomy_map(wanted.map, labels)
     return LabelMap(wanted.rename, wanted.drop) if wanted.rename or wanted.drop else None
+
+
+def known_of(config: TeacherConfig | None, models: Sequence[Model], labels: Sequence[str]) -> Known | None:
+    """The classes that all models of the teacher know, where the run lets it lack some; None: all are asked for.
+
+    Raises ConfigError where it knows none.
+    """
+    if config is None or config.labels.missing == "refuse":
+        return None
+    names = [{_mapped(config, model.labels, name) for name in model.labels} for model in models]
+    columns = tuple(i for i, name in enumerate(labels) if all(name in known for known in names))
+    if not columns:
+        raise ConfigError(
+            f"teacher.labels: the teacher knows none of the classes {list(labels)}; map them with `rename`"
+        )
+    return Known(columns)
+
+
+def _mapped(config: TeacherConfig, labels: Sequence[str], name: str) -> str | None:
+    label_map = label_map_of(config, labels)
+    return name if label_map is None else label_map(name)
 
 
 def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
@@ -97,10 +119,17 @@ def teacher_of(
 
 def cached_groups(config: TeacherConfig, models: Sequence[Model]) -> list[tuple[Sequence[Model], Path | None]]:
     """The models that speak with one voice, and the folder of their cache: all of them, or each expert alone."""
-    cache = None if config.cache is None else Path(config.cache)
-    if not config.experts:
-        return [(models, cache)]
-    return [([model], None if cache is None else cache / f"expert-{i}") for i, model in enumerate(models)]
+    groups = [[model] for model in models] if config.experts else [models]
+    folders: list[Path | None] = [*cache_folders(config)] or [None] * len(groups)
+    return list(zip(groups, folders, strict=True))
+
+
+def cache_folders(config: TeacherConfig) -> list[Path]:
+    """Where the answers of the teacher lie, or those of each expert; none where nothing is cached."""
+    if config.cache is None:
+        return []
+    cache = Path(config.cache)
+    return [cache / f"expert-{i}" for i in range(len(config.runs))] if config.experts else [cache]
 
 
 def _asked(

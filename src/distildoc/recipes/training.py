@@ -20,7 +20,15 @@ from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_
 from distildoc.recipes.screen import SILENT, Screen
 from distildoc.recipes.sizes import preprocess_of
 from distildoc.recipes.tasks import TASKS
-from distildoc.recipes.teachers import cached_groups, label_map_of, live_teacher, teacher_models, weights_of
+from distildoc.recipes.teachers import (
+    cache_folders,
+    cached_groups,
+    known_of,
+    label_map_of,
+    live_teacher,
+    teacher_models,
+    weights_of,
+)
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
 from distildoc.teach.survey import survey, surveying
@@ -42,12 +50,12 @@ EVALUATION_BATCH = 64  # pages; gradients are off, so more fit than in training
 def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
     """Build all parts of a run without taking a step; the lines say what it would do."""
     splits = training_pages(config.data, screen)
-    cache = config.teacher.cache if config.teacher is not None else None
-    unwritten = cache is not None and not Path(cache).is_dir()
+    folders = cache_folders(config.teacher) if config.teacher is not None else []
+    unwritten = [str(folder) for folder in folders if not folder.is_dir()]
     built = _with_live_teacher(config) if unwritten else config
     lines = plan_lines(built, splits, parts_of(built, splits))
     if unwritten:
-        lines.append(f"cache    {cache} is not written yet; `distildoc cache` and `run` write it")
+        lines.append(f"cache    {', '.join(unwritten)} is not written yet; `distildoc cache` and `run` write it")
     if config.data.test is not None:
         lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
     for name, pages in shifted_pages(config, splits.train.labels).items():
@@ -73,7 +81,8 @@ def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
     lines += [f"repaired {line}" for pages in (splits.train, splits.validation) for line in pages.repairs]
     if config.teacher is not None and parts.teacher is not None:
         source = f"cached in {config.teacher.cache}" if config.teacher.cache is not None else "live"
-        lines.insert(2, f"teacher  {', '.join(config.teacher.runs)}, {source} ({parts.teacher.fingerprint[:12]})")
+        runs = ", ".join(config.teacher.runs) + (" as experts" if config.teacher.experts else "")
+        lines.insert(2, f"teacher  {runs}, {source} ({parts.teacher.fingerprint[:12]})")
     return lines
 
 
@@ -93,11 +102,13 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
+    known = known_of(config.teacher, models, labels)
+    asked = labels if known is None else known.labels(labels)
     taps, loader = cached_taps(config, terms), loader_of(config, splits)
     lines = []
     for group, folder in cached_groups(config.teacher, models):
         assert folder is not None  # the run names a cache
-        teacher = live_teacher(group, labels, taps, label_map=label_map_of(config.teacher, group[0].labels))
+        teacher = live_teacher(group, asked, taps, label_map=label_map_of(config.teacher, group[0].labels))
         lines.append(_write_cache(config.teacher, teacher, folder, loader=loader, screen=screen))
     return "\n".join(lines)
 

@@ -20,8 +20,8 @@ def load(folder: Path | str) -> "DataFrame":
     Columns: one an axis; `seed`, `key`, `folder`, `status` (done, failed, missing), `cause`; SCORE, SCORE_low and
     SCORE_high with the 95 % interval over pages; raw_SCORE before the temperature was fitted; shifted:NAME:SCORE;
     damaged:SCORE and damaged:relative:SCORE; the accuracies attacked:NAME and certified:RADIUS; fidelity, kappa, kl,
-    wrong_together; parameters, macs, latency_ms, train_seconds. What is not known of a cell is NaN. Raises InputError for
-    a folder that holds no study.
+    wrong_together; parameters, macs, latency_ms, train_seconds. What is not known of a cell is NaN. Raises InputError
+    for a folder that holds no study.
     """
     try:
         import pandas as pd

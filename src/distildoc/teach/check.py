@@ -36,7 +36,7 @@ def check_terms(
     for term in distiller.terms:
         _check_needs(term, teacher, accumulate)
     if teacher is not None:
-        if any(reads_outputs(term.method.needs) for term in distiller.terms):
+        if any(term.method.needs.reads_outputs for term in distiller.terms):
             _check_labels(distiller, teacher)
         if not teacher.live and augmentation is not None and augmentation.views is None:
             raise ConfigError(
@@ -45,11 +45,6 @@ def check_terms(
             )
     if sample is not None:
         try_terms(distiller, teacher, [t for t in distiller.terms if not isinstance(t.method, Surveys)], sample)
-
-
-def reads_outputs(needs: Needs) -> bool:
-    """Whether a method compares what the teacher says, so that its classes must be the student's."""
-    return needs.teacher and needs.teacher_outputs
 
 
 def teacher_taps(terms: Sequence[Term]) -> tuple[str, ...]:
@@ -78,8 +73,16 @@ def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int)
 
 def _check_views(name: str, needs: Needs, teacher: Teacher | Experts) -> None:
     count = len(teacher.members) if isinstance(teacher, Experts) else 1
+    if needs.experts != count and needs.experts == 1:
+        raise ConfigError(
+            f"term '{name}' learns from one teacher, and the run keeps {count} apart; drop `teacher.experts` to have "
+            "their average, or name one under `teacher.runs`"
+        )
     if needs.experts != count:
-        raise ConfigError(f"term '{name}' wants {needs.experts} teachers as experts, and the run has {count}")
+        raise ConfigError(
+            f"term '{name}' wants {needs.experts} teachers as experts, and the run has {count}; name as many under "
+            "`teacher.runs` and set `teacher.experts: true`"
+        )
     lacking = [tap for tap in needs.teacher_taps if tap not in teacher.features]
     if lacking and not teacher.live:
         raise ConfigError(
@@ -94,9 +97,11 @@ def _check_views(name: str, needs: Needs, teacher: Teacher | Experts) -> None:
 
 
 def _check_labels(distiller: Distiller, teacher: Teacher | Experts) -> None:
-    if teacher.labels == distiller.student.labels:
+    student = distiller.student.labels
+    wanted = student if distiller.known is None else distiller.known.labels(student)
+    if teacher.labels == wanted:
         return
-    align(teacher.labels, distiller.student.labels)  # says which classes are missing where
+    align(teacher.labels, wanted)  # says which classes are missing where
     raise ConfigError(
         "teacher and student have the same classes in another order; wrap the teacher in `Aligned(teacher, labels)`"
     )
@@ -112,15 +117,15 @@ def try_terms(distiller: Distiller, teacher: Teacher | Experts | None, terms: Se
             views = NOBODY if teacher is None else teacher(sample)
             sample, student = distiller.look(sample, views, START)
             for term in terms:
-                _call(term, student, views, sample)
+                _call(distiller, term, student, views, sample=sample)
     finally:
         for module, training in modes.items():
             module.training = training
 
 
-def _call(term: Term, student: View, teacher: View | Sequence[View], sample: Batch) -> None:
+def _call(distiller: Distiller, term: Term, student: View, teacher: View | Sequence[View], *, sample: Batch) -> None:
     try:
-        losses = term.method(student, teacher, sample, START)
+        losses = distiller.compare(term, student, teacher, sample, clock=START)
     except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"term '{term.name}' does not fit these models and pages: {reason}") from error

@@ -23,6 +23,7 @@ from distildoc.core.taps import Taps
 from distildoc.core.view import View
 from distildoc.losses.precision import full
 from distildoc.schema.errors import ConfigError
+from distildoc.teach.known import Known
 
 NOBODY = View({})  # the teacher of a run without one
 
@@ -48,17 +49,19 @@ class Distiller(nn.Module):
 
     student  already `adapted`; it is what is exported.
     terms    named differently; a method that learns something is an nn.Module and is trained along.
+    known    the student's classes that the teacher knows; None: all.
 
     Taps stay attached to the student from here on; raises TapError for one that is not there.
     """
 
-    def __init__(self, student: Model, terms: Sequence[Term]) -> None:
+    def __init__(self, student: Model, terms: Sequence[Term], *, known: Known | None = None) -> None:
         super().__init__()
         names = [term.name for term in terms]
         if not names or len(set(names)) < len(names):
             raise ConfigError(f"a distiller needs terms with names of their own, got {names}; set `name`")
         self.student = student
         self.terms = tuple(terms)
+        self.known = known
         self.learned = nn.ModuleDict({t.name: t.method for t in terms if isinstance(t.method, nn.Module)})
         needs = [term.method.needs for term in terms]
         self._taps = Taps(student, sorted({tap for need in needs for tap in need.student_taps}))
@@ -77,11 +80,19 @@ class Distiller(nn.Module):
             weight = term.weight(clock)
             if weight == 0:
                 continue
-            found = term.method(student, NOBODY if teacher is None else teacher, batch, clock)
+            found = self.compare(term, student, NOBODY if teacher is None else teacher, batch, clock=clock)
             part = weight * reduce(add, (full(loss) for loss in found.values()))
             total = part if total is None else total + part
             losses |= {term.name if len(found) == 1 else f"{term.name}/{name}": loss for name, loss in found.items()}
         return self._nothing() if total is None else total, losses
+
+    def compare(
+        self, term: Term, student: View, teacher: View | Sequence[View], batch: Batch, *, clock: Clock
+    ) -> Losses:
+        """What a term finds; one that reads what the teacher says sees the classes that the teacher knows."""
+        if self.known is not None and term.method.needs.reads_outputs:
+            student, batch = self.known.view(student), self.known.batch(batch)
+        return term.method(student, teacher, batch, clock)
 
     def look(self, batch: Batch, teacher: View | Sequence[View] | None, clock: Clock) -> tuple[Batch, View]:
         """The batch as methods see it, and the student's View.

@@ -1,0 +1,125 @@
+"""One training step of every method of classifiers beside vanilla KD: CPU time and memory, one thread, paired rounds.
+
+    OMP_NUM_THREADS=1 python benchmarks/method_cost.py                (about 5 minutes)
+
+Each method is the only term of its run, with its default settings, a live teacher of 2.8 M weights and a student of
+0.17 M on 16 pages of 64 x 64 pixels. `time` is the CPU time of a step over that of `kd` in the same round, `memory` the
+most bytes of tensors alive within a step beyond those before it, over the same of `kd`. Surveys before the first step
+are not in it: they are in `survey_pages_per_s`.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import repeat
+from typing import Any
+
+import torch
+from measuring import in_ms, paired_rounds, ratio, write_result
+from torch.profiler import ProfilerActivity, profile
+
+from distildoc.core.batch import Batch, Key
+from distildoc.core.clock import constant
+from distildoc.core.method import Surveys, Term
+from distildoc.core.pair import Pair
+from distildoc.methods import METHODS, method_module, tasks_of
+from distildoc.models.build import build_model
+from distildoc.tasks.classification import classification
+from distildoc.teach.check import teacher_taps
+from distildoc.teach.distiller import Distiller, adapted
+from distildoc.teach.live import Live
+from distildoc.teach.survey import survey
+from distildoc.train.processes import make_accelerator
+from distildoc.train.state import Horizon, Optimisation, begin
+from distildoc.train.steps import StepLog, steps
+
+BASELINE = "kd"
+SIDE, PAGES, SURVEYED = 64, 16, 64
+LABELS = tuple(f"class {number}" for number in range(8))
+
+
+def pair() -> Pair:
+    size = (SIDE, SIDE)
+    teacher = build_model("cnn-small", labels=LABELS, size=size, seed=1).eval()
+    return Pair(build_model("cnn-tiny", labels=LABELS, size=size, seed=0), teacher, classification(LABELS), size)
+
+
+def pages(count: int) -> Batch:
+    pixels = torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    keys = tuple(Key(f"page {number}", 0) for number in range(count))
+    return Batch(pixels, {"label": torch.arange(count) % len(LABELS)}, keys)
+
+
+class Run:
+    """A method at work: `step()` takes a step on the same pages again."""
+
+    def __init__(self, name: str) -> None:
+        torch.manual_seed(0)
+        models = pair()
+        terms = [Term(name, method_module(name).build(models), constant(1.0))]
+        self.distiller = Distiller(adapted(models.student, terms), terms)
+        needs = terms[0].method.needs
+        self.teacher = (
+            Live(models.require_teacher(name), taps=teacher_taps(terms), outputs=needs.teacher_outputs)
+            if needs.teacher
+            else None
+        )
+        self.survey_rate = self._survey() if isinstance(terms[0].method, Surveys) else None
+        state = begin(self.distiller, make_accelerator("no", cpu=True), optimisation=Optimisation(lr=1e-4), seed=0)
+        logs = steps(state, repeat(pages(PAGES)), self.teacher, horizon=Horizon(10**6, 1), clip_norm=1.0)
+        self.step: Callable[[], StepLog] = lambda: next(logs)
+
+    def _survey(self) -> float:
+        """Pages a CPU second."""
+        all_pages = pages(SURVEYED)
+
+        def batches() -> Iterator[Batch]:
+            return (all_pages.select(rows) for rows in torch.arange(SURVEYED).split(PAGES))
+
+        began = time.process_time()
+        survey(self.distiller, self.teacher, batches, count=SURVEYED)
+        return SURVEYED / (time.process_time() - began)
+
+
+def peak_bytes(step: Callable[[], object]) -> int:
+    """The most bytes of tensors alive within a call beyond those before it."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        step()
+    assert found.profiler is not None and found.profiler.kineto_results is not None
+    events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
+    alive = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        alive += event.nbytes()
+        peak = max(peak, alive)
+    return peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    names = [name for name in METHODS if "classification" in tasks_of(method_module(name))]
+    runs = {name: Run(name) for name in names}
+    for run in runs.values():
+        run.step()
+    peaks = {name: peak_bytes(run.step) for name, run in runs.items()}
+    seconds = paired_rounds({name: run.step for name, run in runs.items()}, rounds=options.rounds, calls=2)
+    facts: dict[str, Any] = {
+        name: {
+            "time": ratio(seconds, name, BASELINE),
+            "step": in_ms(seconds[name]),
+            "memory": round(peaks[name] / peaks[BASELINE], 3),
+            "peak_mb": round(peaks[name] / 2**20, 2),
+            "survey_pages_per_s": None if run.survey_rate is None else round(run.survey_rate, 1),
+        }
+        for name, run in runs.items()
+    }
+    setting = f"{PAGES} pages of {SIDE} x {SIDE}; teacher cnn-small, live; student cnn-tiny; AdamW; one thread"
+    print(write_result("method_cost", {"setting": setting, "methods": facts}, seeds=[0], software=["torch", "numpy"]))
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()

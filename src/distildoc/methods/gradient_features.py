@@ -1,0 +1,169 @@
+"""Gradient-weighted features: predict the teacher's features, each weighted by what it means to the teacher's answer.
+
+    L = mean_pages mean_j w_j ( r(f_s) - f_t )_j^2        w_j = sum_c p_c ( d log p_c / d f_t,j )^2
+
+Paper: Hsu, Smith, Shen, Kira, Jin 2022, arXiv:2203.10163 (A closer look at knowledge distillation with features,
+logits, and gradients). w is the diagonal of the teacher's Fisher information, W = diag(F)^{1/2}: to second order the
+loss is how far the teacher's answer would move. Derived here from that statement; the paper's layers and settings are
+not known to us. Ours: r is linear (a 1x1 convolution with a bias, trained along and left behind at export); w is
+divided by its mean over all training pages, taken before the first step, so that `weights: none`, the control with the
+same r, weighs the same.
+
+For the vector that a linear head reads, w has a closed form, and the teacher may be cached. For a deeper tap the
+teacher is run again on every batch with one backward pass a class, or with `draws` classes drawn from p a page. Tokens
+are laid out on the page without their leading ones, and the larger of two maps is averaged down to the smaller, weights
+alike. Features behind the last use of a page (the last patch tokens of a ViT whose head reads the CLS token) have no
+gradient and are refused. Needs no labels. `fitnet` is the same idea with a batch norm in r.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, Protocol
+
+import torch
+from pydantic import NonNegativeInt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distildoc.core.batch import Batch
+from distildoc.core.clock import Clock
+from distildoc.core.method import Kind, Losses, Method, Needs, Paper, Seen
+from distildoc.core.model import Model
+from distildoc.core.pair import Pair
+from distildoc.core.taps import resolve
+from distildoc.core.view import View, one
+from distildoc.losses.features import mse, same_grid
+from distildoc.losses.gradients import drawn_feature_weights, feature_weights, head_weights, weighted_mse
+from distildoc.losses.precision import full
+from distildoc.models.grids import Grid, grid_of
+from distildoc.models.heads import classifier_of
+from distildoc.schema.errors import ConfigError
+
+KIND: Kind = "gradients"
+PAPER = Paper(
+    "Hsu, Smith, Shen, Kira, Jin",
+    2022,
+    "2203.10163",
+    "A closer look at knowledge distillation with features, logits, and gradients",
+)
+
+
+class Weights(Protocol):
+    """The Fisher weights of the teacher's tapped feature, in its own shape."""
+
+    def __call__(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor: ...
+
+
+class OfHead(nn.Module):
+    """Closed form for the vector that a linear head reads; its weights are copied and never trained or saved."""
+
+    def __init__(self, head: nn.Linear, tap: str) -> None:
+        super().__init__()
+        self.tap = tap
+        bias = torch.zeros(head.out_features) if head.bias is None else head.bias.detach().clone()
+        self.register_buffer("weight", head.weight.detach().clone(), persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        vector = full(teacher.features[self.tap])
+        weight, bias = self.get_buffer("weight").to(vector.device), self.get_buffer("bias").to(vector.device)
+        with torch.autocast(vector.device.type, enabled=False):
+            logits = functional.linear(vector.flatten(1), weight, bias)
+        return head_weights(logits, weight).reshape(vector.shape)
+
+
+class OfTap:
+    """Backward passes through the live teacher; 0 draws: one for every class."""
+
+    def __init__(self, tap: str, draws: int) -> None:
+        self.tap = tap
+        self.draws = draws
+
+    def __call__(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        if teacher.again is None:
+            raise ConfigError("gradient_features at a deeper tap runs the teacher again; drop the teacher's `cache`")
+        view = teacher.again(batch.pixels.detach().clone().requires_grad_())
+        logits, feature = view.outputs["logits"], view.features[self.tap]
+        if self.draws:
+            return drawn_feature_weights(logits, feature, draws=self.draws, generator=generator)
+        return feature_weights(logits, feature)
+
+
+class GradientFeatures(nn.Module):
+    """The regressor, where the two are compared, and what weighs.
+
+    taps, grids  of student and teacher, in that order.
+    weights      None: all 1.
+    mean         of the weights over all training pages; 1 until they are surveyed.
+    """
+
+    def __init__(
+        self, regressor: nn.Module, *, taps: tuple[str, str], grids: tuple[Grid, Grid], weights: Weights | None
+    ) -> None:
+        super().__init__()
+        self.regressor = regressor
+        self.taps = taps
+        self.grids = grids
+        self.weights = weights
+        self.mean = 1.0
+
+    @property
+    def needs(self) -> Needs:
+        live = isinstance(self.weights, OfTap)
+        return Needs(student_taps=self.taps[:1], teacher_taps=self.taps[1:], teacher_outputs=False, live_teacher=live)
+
+    def adapt(self, student: Model) -> Model:
+        return student
+
+    def survey(self, pages: Iterable[Seen]) -> None:
+        if self.weights is None:
+            return
+        total, count, generator = 0.0, 0, None
+        for batch, view in pages:
+            generator = generator or torch.Generator(batch.pixels.device).manual_seed(0)
+            weight = self.grids[1](self.weights(one(view), batch, generator))
+            total, count = total + float(weight.double().sum()), count + weight.numel()
+        if count and total <= 0:
+            raise ConfigError(
+                f"the teacher's answers do not depend on its '{self.taps[1]}', or it is certain of every page; set "
+                "`teacher_tap` to an earlier layer"
+            )
+        self.mean = total / max(1, count)
+
+    def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
+        wanted = self.grids[1](one(teacher).features[self.taps[1]])
+        found = self.grids[0](student.features[self.taps[0]])
+        smaller, found = same_grid(wanted, found)
+        if self.weights is None:
+            return {"square": mse(smaller, self.regressor(found)).mean()}
+        weight = self.grids[1](self.weights(one(teacher), batch, None)) / self.mean
+        weight, _ = same_grid(weight, found)
+        return {"square": weighted_mse(smaller, self.regressor(found), weight).mean()}
+
+
+def build(
+    pair: Pair,
+    *,
+    student_tap: str = "penultimate",
+    teacher_tap: str = "penultimate",
+    weights: Literal["fisher", "none"] = "fisher",
+    draws: NonNegativeInt = 0,
+    regressor: Literal["linear", "identity"] = "linear",
+) -> Method:
+    """Taps: aliases (penultimate, early, middle, late, map, stage:N, depth:F) or module paths.
+
+    weights: none compares plain features. draws: classes drawn a page for a deeper tap; 0 takes every class.
+    regressor: identity where student and teacher are of one make and the teacher's head goes on to be read.
+    """
+    teacher = pair.require_teacher("gradient_features")
+    grids = grid_of(pair.student, pair.size), grid_of(teacher, pair.size)
+    source = grids[0].shape(pair.student_shape(student_tap))[0]
+    target = grids[1].shape(pair.teacher_shape(teacher_tap, "gradient_features"))[0]
+    if regressor == "identity" and source != target:
+        raise ConfigError(f"gradient_features: {source} channels are not {target}; set `regressor: linear`")
+    r = nn.Conv2d(source, target, 1) if regressor == "linear" else nn.Identity()
+    weigh: Weights | None = None
+    if weights == "fisher":
+        head, vector = classifier_of(teacher)
+        closed = resolve(teacher, teacher_tap) == resolve(teacher, vector)
+        weigh = OfHead(head, teacher_tap) if closed else OfTap(teacher_tap, draws)
+    return GradientFeatures(r, taps=(student_tap, teacher_tap), grids=grids, weights=weigh)
