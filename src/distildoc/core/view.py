@@ -17,11 +17,14 @@ class View:
     features  by tap name as the method wrote it, e.g. `penultimate` [B, D], `map` [B, C, H, W].
     again     runs the same model on other pixels, with gradients to them (input-gradient methods, attacks);
               None where the model is not at hand, as for cached outputs.
+    probe     the same in evaluation mode, so that statistics of batch norms stay as they are: for looking for pixels
+              before the student learns from them.
     """
 
     outputs: Mapping[str, Tensor]
     features: Mapping[str, Tensor] = field(default_factory=dict)
     again: Callable[[Tensor], "View"] | None = None
+    probe: Callable[[Tensor], "View"] | None = None
 
 
 def several(teacher: View | Sequence[View]) -> tuple[View, ...]:

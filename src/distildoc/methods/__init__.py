@@ -15,6 +15,8 @@ METHODS: dict[str, str] = {
     "dgkd": "distildoc.methods.dgkd",
     "fitnet": "distildoc.methods.fitnet",
     "simkd": "distildoc.methods.simkd",
+    "adversarial": "distildoc.methods.adversarial",
+    "kdiga": "distildoc.methods.kdiga",
     "simkd_layout": "distildoc.methods.simkd_layout",
     "reviewkd": "distildoc.methods.reviewkd",
     "foreground": "distildoc.methods.foreground",

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from distildoc.models.load import StartWith
-from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig
+from distildoc.recipes.exams_config import AgreementConfig, AttacksConfig, CorruptionsConfig
 from distildoc.recipes.settings import Strict
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -154,6 +154,7 @@ class ExamsConfig(Strict):
     shifted: dict[Name, SourceConfig] = Field(default_factory=dict)  # other labelled pages, by a name of yours
     corruptions: CorruptionsConfig | None = None  # the test pages, damaged; {} takes the defaults
     agreement: AgreementConfig | None = None  # with the teacher, on the test pages; {} takes the defaults
+    attacks: AttacksConfig | None = None  # pixels moved against the student; {} takes the defaults
 
 
 class RunConfig(Strict):
@@ -175,3 +176,9 @@ class RunConfig(Strict):
     train: TrainConfig = TrainConfig()
     export: ExportConfig = ExportConfig()
     exams: ExamsConfig | None = None  # does not count when runs are told apart
+
+    @model_validator(mode="after")
+    def _attacks_are_on_classes(self) -> Self:
+        if self.task != "classification" and self.exams is not None and self.exams.attacks is not None:
+            raise ValueError("exams.attacks is for page classification; drop it")
+        return self

@@ -1,4 +1,4 @@
-"""The exams a run names: shifted pages, damaged pages, agreement with the teacher. What is there already stays.
+"""The exams a run names: shifted pages, damaged pages, agreement, attacks. What is there already stays.
 
 Every result carries a hash of the student, of the settings and of the pages; one with another hash is made anew.
 """
@@ -19,6 +19,8 @@ from distildoc.evaluate.corruption import robustness
 from distildoc.evaluate.write import FAILED, REPORT
 from distildoc.models.load import fingerprint
 from distildoc.recipes.agreement import RESULT, agreement_exam
+from distildoc.recipes.attacks import RESULT as ATTACKS
+from distildoc.recipes.attacks import attacks_exam
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.exam import Exam, exam_hash
 from distildoc.recipes.exams_config import CorruptionsConfig
@@ -65,6 +67,9 @@ def exams(run: Path, screen: Screen = SILENT) -> list[str]:
         lines.append(_corruptions(student, config.exams.corruptions, screen))
     if config.exams.agreement is not None:
         lines.append(agreement_exam(folder, config.exams.agreement, screen))
+    if config.exams.attacks is not None:
+        pages = _readable(test_pages(config.data, model.labels), folder)
+        lines.append(attacks_exam(folder, config.exams.attacks, pages, screen))
     if not exams_are_done(folder, config):
         write_text(student.exams / ENDED, json.dumps(config.exams.model_dump(mode="json"), indent=1) + "\n")
     return lines
@@ -78,6 +83,7 @@ def exams_are_done(folder: RunFolder, config: RunConfig) -> bool:
     files = [f"shifted/{name}/{REPORT}" for name in wanted.shifted]
     files += [CORRUPTIONS] * (wanted.corruptions is not None)
     files += [Path(RESULT).name] * (wanted.agreement is not None and config.teacher is not None)
+    files += [Path(ATTACKS).name] * (wanted.attacks is not None)
     if not all((folder.path / FOLDER / file).is_file() for file in (ENDED, *files)):
         return False
     return read_json(folder.path / FOLDER / ENDED) == wanted.model_dump(mode="json")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distildoc.recipes.agreement import RESULT
+from distildoc.recipes.attacks import RESULT as ATTACKS
 from distildoc.recipes.exams import CORRUPTIONS, FOLDER
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
@@ -58,6 +59,11 @@ class Entry:
     def damaged(self) -> dict[str, Any] | None:
         """Scores on damaged pages, as `corruptions.json` has them."""
         return _optional(self.folder / FOLDER / CORRUPTIONS)
+
+    @cached_property
+    def attacked(self) -> dict[str, Any] | None:
+        """Accuracy under attack, as `attacks.json` has it."""
+        return _optional(self.folder / ATTACKS)
 
     @cached_property
     def agreement(self) -> dict[str, Any] | None:

@@ -19,8 +19,9 @@ def load(folder: Path | str) -> "DataFrame":
 
     Columns: one an axis; `seed`, `key`, `folder`, `status` (done, failed, missing), `cause`; SCORE, SCORE_low and
     SCORE_high with the 95 % interval over pages; raw_SCORE before the temperature was fitted; shifted:NAME:SCORE;
-    damaged:SCORE and damaged:relative:SCORE; fidelity, kappa, kl, wrong_together; parameters, macs, latency_ms,
-    train_seconds. What is not known of a cell is NaN. Raises InputError for a folder that holds no study.
+    damaged:SCORE and damaged:relative:SCORE; the accuracies attacked:NAME and certified:RADIUS; fidelity, kappa, kl,
+    wrong_together; parameters, macs, latency_ms, train_seconds. What is not known of a cell is NaN. Raises InputError
+    for a folder that holds no study.
     """
     try:
         import pandas as pd
@@ -57,6 +58,10 @@ def _others(entry: Entry, report: Report) -> Iterator[tuple[str, float]]:
     damaged = entry.damaged or {}
     yield from ((f"damaged:{name}", float(value)) for name, value in damaged.get("mean", {}).items())
     yield from ((f"damaged:relative:{name}", float(value)) for name, value in damaged.get("relative", {}).items())
+    attacked = entry.attacked or {}
+    yield from ((f"attacked:{name}", float(one["value"])) for name, one in attacked.get("accuracy", {}).items())
+    certified = attacked.get("certified", {}).get("within", {})
+    yield from ((f"certified:{radius}", float(one["value"])) for radius, one in certified.items())
     agreed = entry.agreement or {}
     for name in AGREEMENT:
         if name in agreed:

@@ -69,7 +69,8 @@ class Aligned:
         outputs = dict(view.outputs)
         if "logits" in outputs:
             outputs["logits"] = self._mapped(outputs["logits"])
-        return replace(view, outputs=outputs, again=None if view.again is None else partial(self._again, view.again))
+        again, probe = (run and partial(self._again, run) for run in (view.again, view.probe))
+        return replace(view, outputs=outputs, again=again, probe=probe)
 
     def _mapped(self, logits: Tensor) -> Tensor:
         self._columns = self._columns.to(logits.device)

@@ -5,13 +5,15 @@
 The teacher is no part of it: its View comes in with the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import reduce
 from operator import add
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
@@ -104,7 +106,8 @@ class Distiller(nn.Module):
                 batch = term.method.relabel(batch, teacher)
         if self._pixel_gradients:
             batch = replace(batch, pixels=batch.pixels.detach().requires_grad_())
-        return batch, replace(self._taps(batch.pixels, batch.targets), again=self._taps)
+        view = self._run(batch.pixels, batch.targets)
+        return batch, replace(view, again=self._run, probe=self._probe)
 
     def release(self) -> Model:
         """The student as it is saved and exported: without taps, and as the terms finish it, the last one first."""
@@ -114,6 +117,21 @@ class Distiller(nn.Module):
             if isinstance(term.method, Finishes):
                 student = term.method.finish(student)
         return student
+
+    def _run(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> View:
+        """The student's View; fused attention has no second derivative, so pixel gradients want the plain one."""
+        with sdpa_kernel(SDPBackend.MATH) if self._pixel_gradients else nullcontext():
+            return self._taps(pixels, targets)
+
+    def _probe(self, pixels: Tensor) -> View:
+        """The student's View in evaluation mode."""
+        modes = [(module, module.training) for module in self.student.modules()]
+        self.student.eval()
+        try:
+            return self._taps(pixels)
+        finally:
+            for module, training in modes:
+                module.training = training
 
     def _nothing(self) -> Tensor:
         """0, with a gradient of 0: every term is switched off at this step."""

@@ -28,8 +28,8 @@ class Known:
     def view(self, student: View) -> View:
         """What the student says of these classes."""
         outputs = {**student.outputs, "logits": student.outputs["logits"][:, list(self.columns)]}
-        again = None if student.again is None else partial(self._again, student.again)
-        return replace(student, outputs=outputs, again=again)
+        again, probe = (run and partial(self._again, run) for run in (student.again, student.probe))
+        return replace(student, outputs=outputs, again=again, probe=probe)
 
     def batch(self, batch: Batch) -> Batch:
         """Labels counted among these classes."""

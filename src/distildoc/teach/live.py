@@ -45,7 +45,7 @@ class Live:
             self._model.to(batch.pixels.device)
         with torch.no_grad():
             view = self._taps(batch.pixels)
-        return replace(view, again=self._again)
+        return replace(view, again=self._again, probe=self._again)
 
     def to(self, device: torch.device | str) -> "Live":
         self._model.to(device)
@@ -55,7 +55,7 @@ class Live:
         """Full outputs and features on other pixels, with gradients to them though not to the weights."""
         self._taps.outputs = True
         with torch.enable_grad():
-            return replace(self._taps(pixels), again=self._again)
+            return replace(self._taps(pixels), again=self._again, probe=self._again)
 
 
 def joint_fingerprint(parts: Sequence[str]) -> str:
