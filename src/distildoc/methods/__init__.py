@@ -19,6 +19,8 @@ METHODS: dict[str, str] = {
     "icd": "distildoc.methods.icd",
     "encoder_hint": "distildoc.methods.encoder_hint",
     "masked_image": "distildoc.methods.masked_image",
+    "vam": "distildoc.methods.vam",
+    "gates": "distildoc.methods.gates",
     "query_kd": "distildoc.methods.query_kd",
     "edge_kd": "distildoc.methods.edge_kd",
     "pseudo_labels": "distildoc.methods.pseudo_labels",

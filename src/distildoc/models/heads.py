@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from distildoc.core.model import Model
+from distildoc.models.experts import SOURCE as EXPERTS
+from distildoc.models.experts import class_experts
 from distildoc.models.projectors import build_projector, width
 from distildoc.schema.errors import ConfigError, InputError, closest
 
@@ -39,7 +41,8 @@ class MeanOverPage(nn.Module):
 def build_head(spec: Mapping[str, object]) -> nn.Module:
     """The head that a description names, with weights not yet loaded.
 
-    {"kind": "linear", "features": D, "classes": C} or {"kind": "projected", "projector": {...}, "classifier": {...}}.
+    {"kind": "linear", "features": D, "classes": C}, {"kind": "projected", "projector": {...}, "classifier": {...}}, or
+    {"kind": "experts", ...} of a mixture of experts.
     Raises InputError for any other description.
     """
     kind = spec.get("kind")
@@ -47,7 +50,9 @@ def build_head(spec: Mapping[str, object]) -> nn.Module:
         return nn.Linear(width(spec, "features"), width(spec, "classes"))
     if kind == "projected":
         return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
-    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected'])}")
+    if kind == EXPERTS:
+        return class_experts(spec)
+    raise InputError(f"unknown head {kind!r}; {closest(str(kind), ['linear', 'projected', EXPERTS])}")
 
 
 def projected_head(projector: Mapping[str, object], classifier: Mapping[str, object]) -> ProjectedHead:
