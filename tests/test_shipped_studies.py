@@ -21,13 +21,11 @@ AXES = {
     "student_data": {"pages", "method"},
     "search_kd": {"method"},
 }
-SYSTEMS = {"lelp": {"classes", "method"}}  # studies of published systems
 
 
 def test_every_axis_of_the_paper_has_a_study() -> None:
     assert {path.stem for path in STUDIES if path.parent.name == "studies"} == set(AXES)
     assert {path.stem for path in STUDIES if path.parent.name == "paper"} == {"methods", "teacher_pretraining"}
-    assert {path.stem for path in STUDIES if path.parent.name == "systems"} == set(SYSTEMS)
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -35,7 +33,7 @@ def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monk
     monkeypatch.setenv("DISTILDOC_DATA", "/pages")
     study = read_study(path)
     found = plan(study, tmp_path)
-    assert {**AXES, **SYSTEMS}[path.stem] <= set(study.axes)
+    assert AXES[path.stem] <= set(study.axes)
     assert len(study.seeds) >= 3
     assert found.jobs
     assert any(cell.at[study.down] == "supervised" for cell in found.cells) or study.search is not None

@@ -24,6 +24,8 @@ METHODS: dict[str, str] = {
     "encoder_hint": "distildoc.methods.encoder_hint",
     "masked_image": "distildoc.methods.masked_image",
     "diffkd": "distildoc.methods.diffkd",
+    "vam": "distildoc.methods.vam",
+    "gates": "distildoc.methods.gates",
     "query_kd": "distildoc.methods.query_kd",
     "attention": "distildoc.methods.attention",
     "fsp": "distildoc.methods.fsp",
