@@ -12,6 +12,8 @@ METHODS: dict[str, str] = {
     "logit_mse": "distildoc.methods.logit_mse",
     "nkd": "distildoc.methods.nkd",
     "fitnet": "distildoc.methods.fitnet",
+    "pkt": "distildoc.methods.pkt",
+    "flow": "distildoc.methods.flow",
     "simkd": "distildoc.methods.simkd",
     "simkd_layout": "distildoc.methods.simkd_layout",
     "reviewkd": "distildoc.methods.reviewkd",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig
+from distildoc.recipes.exams_config import AgreementConfig, CorruptionsConfig, RetrievalConfig
 from distildoc.recipes.settings import Strict
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -94,6 +94,7 @@ class TrainConfig(Strict):
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.05
+    reset_optimiser: Literal["never", "epoch"] = "never"  # when it forgets its moments, for weights that change much
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1  # share of the steps
     clip_norm: PositiveFloat | None = 1.0  # largest gradient norm
@@ -121,6 +122,7 @@ class ExamsConfig(Strict):
     shifted: dict[Name, SourceConfig] = Field(default_factory=dict)  # other labelled pages, by a name of yours
     corruptions: CorruptionsConfig | None = None  # the test pages, damaged; {} takes the defaults
     agreement: AgreementConfig | None = None  # with the teacher, on the test pages; {} takes the defaults
+    retrieval: RetrievalConfig | None = None  # pages of the same class by their vectors; {} takes the defaults
 
 
 class RunConfig(Strict):

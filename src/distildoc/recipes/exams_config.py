@@ -1,5 +1,7 @@
 """Exams: what a finished student is tried on beside its test pages. No part of what makes the run."""
 
+from typing import Literal
+
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from distildoc.data.corruptions import KINDS, SEVERITIES
@@ -38,3 +40,12 @@ class AgreementConfig(Strict):
 
     taps: tuple[str, ...] = ("early", "middle", "late", "penultimate")  # places whose features are compared
     pages: PositiveInt = 500  # how many of the test pages at most, chosen by the seed 0
+
+
+class RetrievalConfig(Strict):
+    """Test pages that ask for pages of their class by the student's vectors, at both distances."""
+
+    tap: str = "penultimate"  # whose features are the vectors; maps and tokens are averaged over the page
+    at: tuple[PositiveInt, ...] = (1, 10)  # how many pages of the answer precision is taken over
+    database: Literal["train", "test"] = "train"  # train: the run's training pages; test: all other test pages
+    pages: PositiveInt | None = 1000  # how many of the test pages ask at most, chosen by the seed 0; None: all
