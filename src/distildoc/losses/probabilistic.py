@@ -49,7 +49,7 @@ def conditional(kernel: Tensor) -> Tensor:
 
 
 def jeffreys(teacher: Tensor, student: Tensor) -> Tensor:
-    """(p_t - p_s) (log p_t - log p_s) of probabilities [B, B], unreduced; never negative, 0 only where they are equal."""
+    """(p_t - p_s) (log p_t - log p_s) of probabilities [B, B], unreduced: 0 only where they are equal, else above."""
     p, q = teacher.clamp(min=SMALLEST), student.clamp(min=SMALLEST)
     return (p - q) * (p.log() - q.log())
 

@@ -174,7 +174,7 @@ def build(
     gamma: Factor = 0.7,
     over: PositiveInt | None = 50,
 ) -> Method:
-    """Taps from the first layer to the last: aliases or module paths; `pairing: information` may have more teacher taps.
+    """Taps from the first layer to the last, aliases or paths; `pairing: information` may have more teacher taps.
 
     alpha: weight of the hidden layers at the first step. gamma: what is left of it after each of `over` even parts of
     the run (null: after each epoch); 1 keeps it constant. kernel: cosine, student_t, or the sum of both losses.

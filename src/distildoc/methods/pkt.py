@@ -7,8 +7,8 @@ kernels are those of the same authors' release of 2020 (method `flow`); which of
 not see, so the kernel is a setting. Needs no labels and no projection: only pages are compared with pages, so the
 widths of the two networks are their own business.
 
-Maps and tokens are flattened whole, without leading tokens. The loss is small, a divergence between rows over the square
-of the batch: an optimiser that divides by the gradient's size does not mind, but beside another term weigh it up.
+Maps and tokens are flattened whole, without leading tokens. The loss is small, a divergence between rows over the size
+of the batch: an optimiser that divides by the gradient's size does not mind; beside another term weigh it up.
 """
 
 from collections.abc import Sequence

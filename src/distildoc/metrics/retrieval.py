@@ -75,13 +75,12 @@ def answered(queries: Vectors, database: Vectors, *, distance: Distance, at: Seq
     order = np.argsort(np.where(own, np.inf, distance(queries.rows, database.rows)), axis=1, kind="stable")
     relevant = (queries.classes[:, None] == database.classes) & ~own
     found = np.take_along_axis(relevant, order, axis=1)
-    kept = found.any(1)
+    kept = np.flatnonzero(found.any(1))
     found = found[kept]
     first = found.cumsum(1)
     precisions = first / np.arange(1, len(database) + 1)
     average = (precisions * found).sum(1) / found.sum(1)
-    ids = tuple(page for page, keep in zip(queries.ids, kept, strict=True) if keep)
-    return Answered(ids, average, {k: precisions[:, k - 1] for k in at})
+    return Answered(tuple(queries.ids[i] for i in kept), average, {k: precisions[:, k - 1] for k in at})
 
 
 def retrieval(found: Answered, *, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Score]:

@@ -1,4 +1,4 @@
-"""The exams a run names: shifted pages, damaged pages, agreement with the teacher, retrieval. What is there already stays.
+"""The exams a run names: shifted pages, damaged pages, agreement with the teacher, retrieval. What is there stays.
 
 Every result carries a hash of the student, of the settings and of the pages; one with another hash is made anew.
 """
