@@ -14,6 +14,8 @@ METHODS: dict[str, str] = {
     "ces_kd": "distildoc.methods.ces_kd",
     "dgkd": "distildoc.methods.dgkd",
     "fitnet": "distildoc.methods.fitnet",
+    "pkt": "distildoc.methods.pkt",
+    "flow": "distildoc.methods.flow",
     "simkd": "distildoc.methods.simkd",
     "adversarial": "distildoc.methods.adversarial",
     "kdiga": "distildoc.methods.kdiga",
