@@ -7,7 +7,9 @@ import pytest
 from distildoc.study.config import read_study
 from distildoc.study.jobs import plan
 
-STUDIES = sorted((Path(__file__).resolve().parents[1] / "studies").rglob("*.yaml"))
+FOLDER = Path(__file__).resolve().parents[1] / "studies"
+STUDIES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name != "systems")
+SYSTEMS = sorted((FOLDER / "systems").glob("*.yaml"))
 AXES = {
     "methods": {"method", "student"},
     "capacity_gap": {"teacher", "student"},
@@ -35,6 +37,14 @@ def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monk
     assert len(study.seeds) >= 3
     assert found.jobs
     assert any(cell.at[study.down] == "supervised" for cell in found.cells) or study.search is not None
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_the_study_of_a_system_can_be_planned(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILDOC_DATA", "/pages")
+    study = read_study(path)
+    assert len(study.seeds) >= 3
+    assert plan(study, tmp_path).jobs
 
 
 def test_all_studies_have_the_large_teacher_of_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
