@@ -33,7 +33,7 @@ def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monk
     monkeypatch.setenv("DISTILDOC_DATA", "/pages")
     study = read_study(path)
     found = plan(study, tmp_path)
-    assert AXES.get(path.stem, {"method"}) <= set(study.axes)
+    assert AXES[path.stem] <= set(study.axes)
     assert len(study.seeds) >= 3
     assert found.jobs
     assert any(cell.at[study.down] == "supervised" for cell in found.cells) or study.search is not None
