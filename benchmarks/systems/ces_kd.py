@@ -164,7 +164,7 @@ those who teach it from 1,920; all arms but the labels alone weigh labels 0.3 an
 """
 THIRDS = "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them."
 TRIED = (
-    "temperature, weights and pacing as written down before the study was run, and one other pacing (ces_at_once); the "
+    "temperature, weights and pacing as proposed before any run, and one other pacing (ces_at_once); the "
     "student's size and epochs were chosen by labels alone on validation pages, so that they leave room; nothing was "
     "chosen on test pages"
 )
