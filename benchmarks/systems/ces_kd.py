@@ -163,8 +163,8 @@ Here: generated pages of 16 classes at 32 x 32 pixels. The student learns from 6
 those who teach it from 1,920; all arms but the labels alone weigh labels 0.3 and distillation 0.7 at temperature 4.
 """
 THIRDS = (
-    "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them. A claim holds where "
-    "all of its differences are significant, and in part where some are."
+    "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them. A claim holds "
+    "where all of its differences are significant, and in part where some are."
 )
 TRIED = (
     "temperature, weights and pacing as proposed before any run, and one other pacing (ces_at_once); the "
