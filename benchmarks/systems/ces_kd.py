@@ -52,6 +52,13 @@ ARMS = {
 }
 
 
+def whole_seeds(results: Results) -> Results:
+    """The seeds of which every arm is there."""
+    missing = {entry.seed for entry in results.entries if entry.status != "done"}
+    entries = tuple(entry for entry in results.entries if entry.seed not in missing)
+    return replace(results, entries=entries, seeds=tuple(seed for seed in results.seeds if seed not in missing))
+
+
 def differences(results: Results) -> dict[str, Comparison]:
     """CES-KD minus every other arm, in accuracy."""
     keys = {entry.seed: entry.key for entry in results.entries if entry.choice("method") == OURS}
@@ -89,6 +96,11 @@ def validated(entry: Entry) -> float:
     return float(record["validation_accuracy"])
 
 
+def parameters(entry: Entry) -> int:
+    """Weights of the network."""
+    return int((RunFolder(entry.folder).stage("train") or {})["parameters"])
+
+
 def told(one: Comparison) -> str:
     return f"{points(one.value)} [{points(one.low)}, {points(one.high)}]"
 
@@ -112,13 +124,13 @@ def claims(found: Mapping[str, Comparison], mean: float, tried: str) -> list[dic
 def page(facts: Mapping[str, Any]) -> str:
     """docs/systems/ces_kd.md, all of it from the result file."""
     lines = ["# CES-KD: one expert a page", "", *INTRODUCTION.strip().splitlines(), ""]
-    told = ", ".join(f"{name} {score:.3f}" for name, score in facts["teachers"].items())
-    lines += [f"Accuracy of those who teach: {told}.", ""]
+    told = ", ".join(f"{n} {one['accuracy']:.3f} ({one['parameters']:,})" for n, one in facts["teachers"].items())
+    lines += [f"Accuracy (and weights) of those who teach the student of {facts['student']:,} weights: {told}.", ""]
     lines += [
         "| arm | | accuracy [95 %] | CES-KD minus it, points | validation | easy | middle | hard |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for one in facts["places"]:
+    for one in sorted(facts["places"], key=lambda place: [*ARMS].index(place["method"])):
         arm, acc = one["method"], one["scores"]["accuracy"]
         change = facts["differences"].get(arm)
         minus = ""
@@ -135,7 +147,7 @@ def page(facts: Mapping[str, Any]) -> str:
     ]
     words = {True: "holds", False: "does not hold", "partly": "holds in part"}
     lines += [f"- {one['claim']}: **{words[one['holds']]}**. {one['ours']}." for one in facts["claims"]]
-    lines += ["", f"Tried: {facts['claims'][0]['tried']}", ""]
+    lines += ["", f"Tried: {facts['claims'][0]['tried']}.", ""]
     return "\n".join(lines)
 
 
@@ -150,11 +162,14 @@ assistants. Only the abstract could be read: difficulty, strata and pacing are o
 Here: generated pages of 16 classes at 32 x 32 pixels. The student learns from 640 of them in four noisy views each,
 those who teach it from 1,920; all arms but the labels alone weigh labels 0.3 and distillation 0.7 at temperature 4.
 """
-THIRDS = "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them."
+THIRDS = (
+    "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them. A claim holds "
+    "where all of its differences are significant, and in part where some are."
+)
 TRIED = (
-    "temperature, weights and pacing as written down before the study was run, and one other pacing (ces_at_once); the "
+    "temperature, weights and pacing as proposed before any run, and one other pacing (ces_at_once); the "
     "student's size and epochs were chosen by labels alone on validation pages, so that they leave room; nothing was "
-    "chosen on test pages"
+    "chosen on test pages. The ratio of the student's size to the teacher's was not varied"
 )
 
 
@@ -165,15 +180,20 @@ def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
-    results = read_results(parser.parse_args().study)
+    results = whole_seeds(read_results(parser.parse_args().study))
     places, found = places_of(results), differences(results)
     before = {entry.name: entry for entry in results.before}
-    scores = {name: report.scores["accuracy"].value for name, entry in before.items() if (report := entry.report())}
+    teachers = {
+        name: {"accuracy": report.scores["accuracy"].value, "parameters": parameters(entry)}
+        for name, entry in before.items()
+        if (report := entry.report()) is not None
+    }
     ours = next(place for at, place in places.items() if dict(at)["method"] == OURS)
     facts = {
         "study": "studies/systems/ces_kd.yaml",
         "claims": claims(found, ours.scores["accuracy"].value, TRIED),
-        "teachers": rounded(scores),
+        "teachers": {name: rounded(one) for name, one in teachers.items()},
+        "student": parameters(results.entries[0]),
         "differences": {arm: rounded(asdict(one)) for arm, one in found.items()},
         "validation": {
             dict(at)["method"]: round(float(np.mean([validated(entry) for entry in entries])), 4)
