@@ -85,8 +85,8 @@ def write_result(name: str, facts: Mapping[str, Any], *, seeds: Sequence[int], s
         "versions": versions(software),
         **facts,
     }
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     part.replace(path)
