@@ -106,7 +106,10 @@ def compression(results: Results) -> tuple[dict[str, Any], list[dict[str, Any]],
         },
         {
             "claim": "Plain features need a wide enough student: their deficit to logits shrinks as it grows",
-            "ours": {f"deficit at {narrow} - deficit at {wide}": change, **facts["logits_over_plain_features"]},
+            "ours": {
+                f"deficit at {narrow} - deficit at {wide}": change,
+                **{f"deficit at {w}": estimate(values) for w, values in deficit.items()},
+            },
             "holds": verdict([change]),
             "tried": TRIED,
         },
@@ -164,7 +167,7 @@ def page(facts: Mapping[str, Any]) -> str:
         lines.append(f"| {method} | {cells} |")
     lines += ["", "## Verdict", ""]
     for one in facts["claims"]:
-        said = {True: "holds", False: "does not hold here", "partly": "holds in part"}[one["holds"]]
+        said = {True: "holds", False: "not shown here", "partly": "holds in part"}[one["holds"]]
         lines += [f"**{one['claim']}**: {said}.", ""]
         lines += [f"- {name}: {shown(value)} points" for name, value in one["ours"].items()]
         lines += [f"- tried: {one['tried']}", ""]
