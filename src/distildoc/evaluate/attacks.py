@@ -91,7 +91,8 @@ def _cross_entropy(model: Model, label: Tensor, pixels: Tensor) -> Tensor:
 
 def _right(model: Model, pixels: Tensor, batch: Batch) -> Tensor:
     with torch.no_grad():
-        return model(pixels)["logits"].argmax(-1) == batch.targets["label"]
+        logits: Tensor = model(pixels)["logits"]
+    return logits.argmax(-1) == batch.targets["label"]
 
 
 def _columns(wanted: tuple[str, ...], given: tuple[str, ...]) -> Tensor:
