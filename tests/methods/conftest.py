@@ -20,6 +20,7 @@ SIZE = (32, 32)
 MODELS: dict[str, dict[str, object]] = {
     "student cnn": {"name": "cnn-micro", "seed": 0},
     "student vit": {"name": "vit-micro", "seed": 0, "width": 24, "depth": 2, "heads": 2, "patch": 8},
+    "student hme": {"name": "hme", "seed": 0, "inner": 4, "outer": 4, "hidden": 8},
     "teacher cnn": {"name": "cnn-micro", "seed": 1, "widths": (16, 32, 64)},
     "teacher vit": {"name": "vit-micro", "seed": 1, "width": 32, "depth": 4, "heads": 2, "patch": 8},
 }

@@ -71,7 +71,7 @@ def test_unknown_name_shows_the_closest():
 
 
 def test_every_preset_says_what_it_is():
-    assert len(MODELS) == 13
+    assert len(MODELS) == 14
     assert all(str(preset) for preset in MODELS.values())
 
 

@@ -9,10 +9,13 @@ from distildoc.schema.errors import ConfigError
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.fit import Plan, fit
 from distildoc.train.journal import Journal
+from distildoc.train.optimisers import build_optimiser
 from distildoc.train.processes import make_accelerator
 from distildoc.train.progress import Quiet
 from distildoc.train.records import read_records
 from distildoc.train.selection import Selection, judged
+from distildoc.train.state import Horizon
+from distildoc.train.steps import steps
 from distildoc.train.stop import Interrupted, Stop
 from distildoc.train.stored import read_tensors
 
@@ -241,3 +244,52 @@ def test_tensorboard_gets_losses_rate_and_score_without_doubles_after_a_resumpti
 def test_a_training_of_nothing_is_refused(toy, tmp_path, settings):
     with pytest.raises(ConfigError, match="at least one"):
         toy.toy_fit(toy.toy_state(), tmp_path, plan=Plan(**settings))
+
+
+@pytest.mark.parametrize(("reset", "counted"), [("never", 9), ("epoch", 3)])
+def test_moments_are_forgotten_where_an_epoch_begins_when_asked(toy, tmp_path, reset, counted):
+    state = toy.toy_state()
+    toy.toy_fit(state, tmp_path, plan=Plan(3, accumulate=2, reset_optimiser=reset))
+    assert {int(moments["step"]) for moments in state.optimiser.state.values()} == {counted}
+
+
+def test_an_epoch_after_forgetting_equals_one_with_a_new_optimiser_bit_for_bit(toy, tmp_path):
+    by_fit, by_hand = (toy.toy_state(optimiser="sgd", lr=0.02, ema=None) for _ in range(2))
+    toy.toy_fit(by_fit, tmp_path, plan=Plan(2, accumulate=2, reset_optimiser="epoch"))
+    for epoch in (0, 1):
+        by_hand.optimiser = build_optimiser("sgd", by_hand.distiller, lr=0.02, weight_decay=0.01)
+        by_hand.epoch, by_hand.batch = epoch, 0
+        list(steps(by_hand, toy.ToyLoader().epoch(epoch), toy.ToyTeacher(), horizon=Horizon(6, 2, 2)))
+    pairs = zip(by_fit.distiller.parameters(), by_hand.distiller.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("batches", [5, 6, 7, 12])
+def test_a_resumed_run_forgets_only_where_an_epoch_begins(toy, tmp_path, batches):
+    plan = Plan(3, accumulate=2, reset_optimiser="epoch", selection=Selection(toy.accuracy))
+    finals = []
+    for name, left in (("straight", None), ("cut", batches)):
+        if left is not None:
+            with pytest.raises(RuntimeError, match="power"):
+                toy.toy_fit(toy.toy_state(), tmp_path / name, loader=_Dying(toy.ToyLoader(), left), plan=plan)
+        state = toy.toy_state()
+        toy.toy_fit(state, tmp_path / name, plan=plan)
+        finals.append(read_tensors(tmp_path / name / "last.safetensors")[0])
+    assert [name for name in finals[0] if not torch.equal(finals[0][name], finals[1][name])] == []
+
+
+class _Dying:
+    """A loader that fails at its n-th batch, over all epochs."""
+
+    def __init__(self, loader, left):
+        self.loader, self.left = loader, left
+
+    def __len__(self):
+        return len(self.loader)
+
+    def epoch(self, number, skip=0):
+        for batch in self.loader.epoch(number, skip):
+            if self.left == 0:
+                raise RuntimeError("power cut")
+            self.left -= 1
+            yield batch

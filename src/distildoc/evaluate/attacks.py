@@ -91,8 +91,8 @@ def _cross_entropy(model: Model, label: Tensor, pixels: Tensor) -> Tensor:
 
 def _right(model: Model, pixels: Tensor, batch: Batch) -> Tensor:
     with torch.no_grad():
-        logits: Tensor = model(pixels)["logits"]
-    return logits.argmax(-1) == batch.targets["label"]
+        found: Tensor = model(pixels)["logits"].argmax(-1) == batch.targets["label"]
+    return found
 
 
 def _columns(wanted: tuple[str, ...], given: tuple[str, ...]) -> Tensor:

@@ -15,6 +15,8 @@ from distildoc.models import hub, positions
 from distildoc.models.bodies import MapBody, PooledBody, base_of, leading_tokens, places_of, take_head
 from distildoc.models.branches import branch, branching_of
 from distildoc.models.classes import fitted_linear, names_by_row
+from distildoc.models.experts import SOURCE as EXPERTS
+from distildoc.models.experts import ExpertsConfig, build_experts, expert_body
 from distildoc.models.grey import grey_normalise, sum_over_colour
 from distildoc.models.heads import linear_spec
 from distildoc.models.presets import find_preset
@@ -93,6 +95,8 @@ def _plain_body(recipe: Mapping[str, object]) -> nn.Module:
         raise InputError(f"recipe: body '{kind}' is neither 'pooled' nor 'map'")
     if recipe.get("source") == "timm":
         return timm_body(recipe)
+    if recipe.get("source") == EXPERTS:
+        return expert_body(recipe)
     if recipe.get("source") != "transformers" or not isinstance(recipe.get("config"), dict):
         raise InputError(f"recipe: source '{recipe.get('source')}' is neither 'transformers' with a config nor 'timm'")
     config = hub.config_from(cast(dict[str, object], recipe["config"]), where="recipe")
@@ -110,12 +114,14 @@ def _from_preset(
 ) -> Model:
     preset = find_preset(name)
     config = preset.config(channels, size, **settings)
-    config.num_labels = len(labels)
     normalise = Normalise(*preset.normalise, size)
+    if channels == 1:
+        normalise = grey_normalise(normalise)
+    if isinstance(config, ExpertsConfig):
+        return build_experts(name, config, normalise, labels)
+    config.num_labels = len(labels)
     network = _blank(config)
-    return _assemble(
-        name, network, take_head(network), normalise if channels == 3 else grey_normalise(normalise), labels
-    )
+    return _assemble(name, network, take_head(network), normalise, labels)
 
 
 def _from_published(

@@ -1,6 +1,6 @@
 """Heads: what stands between a body and its logits, rebuilt from plain JSON when a model is loaded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from distildoc.core.model import Model
 from distildoc.losses.subclasses import folded
 from distildoc.models.branches import branched_head
+from distildoc.models.experts import SOURCE as EXPERTS
+from distildoc.models.experts import class_experts
 from distildoc.models.projectors import build_projector, width
 from distildoc.schema.errors import ConfigError, InputError, closest
 
@@ -59,25 +61,44 @@ class MeanOverPage(nn.Module):
 def build_head(spec: Mapping[str, object]) -> nn.Module:
     """The head that a description names, with weights not yet loaded.
 
-    {"kind": "linear", "features": D, "classes": C}, {"kind": "projected", "projector": {...}, "classifier": {...}} or
-    {"kind": "subclass", "features": D, "classes": C, "subclasses": S} or
-    {"kind": "branched", "count": m, "keep": a branch or None for all, "classifier": {...}}.
+    {"kind": "linear", "features": D, "classes": C}, {"kind": "projected", "projector": {...}, "classifier": {...}},
+    {"kind": "subclass", "features": D, "classes": C, "subclasses": S},
+    {"kind": "branched", "count": m, "keep": a branch or None for all, "classifier": {...}} or
+    {"kind": "experts", ...} of a mixture of experts.
     Raises InputError for any other description.
     """
-    kind = spec.get("kind")
-    if kind == "linear":
-        return nn.Linear(width(spec, "features"), width(spec, "classes"))
-    if kind == "projected":
-        return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
-    if kind == "subclass":
-        count = width(spec, "subclasses")
-        return SubclassHead(nn.Linear(width(spec, "features"), width(spec, "classes") * count), count)
-    if kind == "branched":
-        classifier, keep = _part(spec, "classifier"), spec.get("keep")
-        new = partial(_linear, classifier)
-        return branched_head(new, count=width(spec, "count"), keep=None if keep is None else int(cast(int, keep)))
-    known = ["linear", "projected", "subclass", "branched"]
-    raise InputError(f"unknown head {kind!r}; {closest(str(kind), known)}")
+    kind = str(spec.get("kind"))
+    if kind not in HEADS:
+        raise InputError(f"unknown head {spec.get('kind')!r}; {closest(kind, HEADS)}")
+    return HEADS[kind](spec)
+
+
+def _linear_head(spec: Mapping[str, object]) -> nn.Linear:
+    return nn.Linear(width(spec, "features"), width(spec, "classes"))
+
+
+def _projected(spec: Mapping[str, object]) -> nn.Module:
+    return projected_head(_part(spec, "projector"), _part(spec, "classifier"))
+
+
+def _subclass(spec: Mapping[str, object]) -> nn.Module:
+    count = width(spec, "subclasses")
+    return SubclassHead(nn.Linear(width(spec, "features"), width(spec, "classes") * count), count)
+
+
+def _branched(spec: Mapping[str, object]) -> nn.Module:
+    classifier, keep = _part(spec, "classifier"), spec.get("keep")
+    new = partial(_linear, classifier)
+    return branched_head(new, count=width(spec, "count"), keep=None if keep is None else int(cast(int, keep)))
+
+
+HEADS: Mapping[str, Callable[[Mapping[str, object]], nn.Module]] = {
+    "linear": _linear_head,
+    "projected": _projected,
+    "subclass": _subclass,
+    "branched": _branched,
+    EXPERTS: class_experts,
+}
 
 
 def projected_head(projector: Mapping[str, object], classifier: Mapping[str, object]) -> ProjectedHead:

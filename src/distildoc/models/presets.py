@@ -13,6 +13,7 @@ from typing import Literal
 
 from transformers import BeitConfig, PreTrainedConfig, ResNetConfig, ViTConfig
 
+from distildoc.models.experts import ExpertsConfig
 from distildoc.schema.errors import ConfigError, closest
 
 Triple = tuple[float, float, float]
@@ -24,14 +25,14 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # what the published ViTs and BEiTs w
 class Preset:
     """A network by name.
 
-    config     makes the transformers config from (channels, size); its keyword-only arguments are the settings
-               that a run may change.
+    config     makes the config (of transformers, or of a mixture of experts) from (channels, size); its keyword-only
+               arguments are the settings that a run may change.
     about      one line for lists.
     normalise  (mean, std) of RGB.
     hub        id of published weights, or None.
     """
 
-    config: Callable[..., PreTrainedConfig]
+    config: Callable[..., PreTrainedConfig | ExpertsConfig]
     about: str
     normalise: tuple[Triple, Triple] = HALF
     hub: str | None = None
@@ -114,6 +115,20 @@ def beit(
     )
 
 
+def hme(
+    channels: int,
+    size: tuple[int, int],
+    *,
+    experts: tuple[int, ...] = (2, 4),
+    inner: int = 16,
+    outer: int = 16,
+    cells: int = 2,
+    hidden: int = 16,
+) -> ExpertsConfig:
+    """Levels of `experts` blocks with `inner` and `outer` channels; heads of `hidden` units on `cells` x `cells`."""
+    return ExpertsConfig(channels, experts, inner, outer, cells, hidden)
+
+
 def _blocks(width: int, depth: int, heads: int, mlp_ratio: float) -> dict[str, int]:
     if width % heads:
         raise ConfigError(f"model: `width` {width} must be a multiple of `heads` {heads}")
@@ -171,6 +186,7 @@ MODELS: dict[str, Preset] = {
     "vit-micro": Preset(
         partial(vit, width=96, depth=4, heads=3), "micro ViT for CPUs, 4 blocks, 96 wide, 0.5 M weights"
     ),
+    "hme": Preset(hme, "mixture of experts that explains itself (KDExplainer), 2 and 4 blocks, a head a class"),
 }
 
 

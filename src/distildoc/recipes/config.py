@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from distildoc.models.load import StartWith
-from distildoc.recipes.exams_config import AgreementConfig, AttacksConfig, CorruptionsConfig
+from distildoc.recipes.exams_config import AgreementConfig, AttacksConfig, CorruptionsConfig, RetrievalConfig
 from distildoc.recipes.settings import Strict
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -127,6 +127,7 @@ class TrainConfig(Strict):
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.05
+    reset_optimiser: Literal["never", "epoch"] = "never"  # when it forgets its moments, for weights that change much
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1  # share of the steps
     clip_norm: PositiveFloat | None = 1.0  # largest gradient norm
@@ -155,6 +156,7 @@ class ExamsConfig(Strict):
     corruptions: CorruptionsConfig | None = None  # the test pages, damaged; {} takes the defaults
     agreement: AgreementConfig | None = None  # with the teacher, on the test pages; {} takes the defaults
     attacks: AttacksConfig | None = None  # pixels moved against the student; {} takes the defaults
+    retrieval: RetrievalConfig | None = None  # pages of the same class by their vectors; {} takes the defaults
 
 
 class RunConfig(Strict):

@@ -1,4 +1,4 @@
-"""The exams a run names: shifted pages, damaged pages, agreement, attacks. What is there already stays.
+"""The exams a run names: shifted pages, damaged pages, agreement, attacks, retrieval. What is there already stays.
 
 Every result carries a hash of the student, of the settings and of the pages; one with another hash is made anew.
 """
@@ -27,6 +27,8 @@ from distildoc.recipes.exams_config import CorruptionsConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.pages import shifted_pages, test_pages
+from distildoc.recipes.retrieval import RESULT as RETRIEVAL
+from distildoc.recipes.retrieval import retrieval_exam
 from distildoc.recipes.screen import SILENT, Screen, counted
 from distildoc.recipes.sizes import preprocess_of
 from distildoc.recipes.tasks import TASKS, Learnt
@@ -70,6 +72,8 @@ def exams(run: Path, screen: Screen = SILENT) -> list[str]:
     if config.exams.attacks is not None:
         pages = _readable(test_pages(config.data, model.labels), folder)
         lines.append(attacks_exam(folder, config.exams.attacks, pages, screen))
+    if config.exams.retrieval is not None:
+        lines.append(retrieval_exam(folder, config.exams.retrieval, screen))
     if not exams_are_done(folder, config):
         write_text(student.exams / ENDED, json.dumps(config.exams.model_dump(mode="json"), indent=1) + "\n")
     return lines
@@ -84,6 +88,7 @@ def exams_are_done(folder: RunFolder, config: RunConfig) -> bool:
     files += [CORRUPTIONS] * (wanted.corruptions is not None)
     files += [Path(RESULT).name] * (wanted.agreement is not None and config.teacher is not None)
     files += [Path(ATTACKS).name] * (wanted.attacks is not None)
+    files += [Path(RETRIEVAL).name] * (wanted.retrieval is not None)
     if not all((folder.path / FOLDER / file).is_file() for file in (ENDED, *files)):
         return False
     return read_json(folder.path / FOLDER / ENDED) == wanted.model_dump(mode="json")

@@ -66,3 +66,12 @@ class AttacksConfig(Strict):
     smoothing: SmoothingConfig | None = None  # {} takes the defaults
     pages: PositiveInt | None = None  # how many of the test pages, chosen by the seed; None: all
     seed: NonNegativeInt = 0  # which pages, and where attacks start
+
+
+class RetrievalConfig(Strict):
+    """Test pages that ask for pages of their class by the student's vectors, at both distances."""
+
+    tap: str = "penultimate"  # whose features are the vectors; maps and tokens are averaged over the page
+    at: tuple[PositiveInt, ...] = (1, 10)  # how many pages of the answer precision is taken over
+    database: Literal["train", "test"] = "train"  # train: the run's training pages; test: all other test pages
+    pages: PositiveInt | None = 1000  # how many of the test pages ask at most, chosen by the seed 0; None: all

@@ -234,6 +234,7 @@ def _fit(
             epochs=settings.epochs,
             accumulate=settings.accumulate,
             clip_norm=settings.clip_norm,
+            reset_optimiser=settings.reset_optimiser,
             selection=Selection(
                 lambda student: TASKS[config.task].score(student, loader),
                 every=settings.validate_every,

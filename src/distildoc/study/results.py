@@ -9,6 +9,7 @@ from typing import Any, Literal
 from distildoc.recipes.agreement import RESULT
 from distildoc.recipes.attacks import RESULT as ATTACKS
 from distildoc.recipes.exams import CORRUPTIONS, FOLDER
+from distildoc.recipes.retrieval import RESULT as RETRIEVAL
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
 from distildoc.schema.report import Report, read_report
@@ -69,6 +70,11 @@ class Entry:
     def agreement(self) -> dict[str, Any] | None:
         """How far it agrees with its teacher, as `agreement.json` has it."""
         return _optional(self.folder / RESULT)
+
+    @cached_property
+    def retrieval(self) -> dict[str, Any] | None:
+        """How its vectors find pages of the same class, as `retrieval.json` has it."""
+        return _optional(self.folder / RETRIEVAL)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distildoc.metrics.agreement import AGREEMENT
+from distildoc.metrics.retrieval import DISTANCES
 from distildoc.schema.report import Report
 from distildoc.study.results import Entry, Results, read_results
 
@@ -20,8 +21,8 @@ def load(folder: Path | str) -> "DataFrame":
     Columns: one an axis; `seed`, `key`, `folder`, `status` (done, failed, missing), `cause`; SCORE, SCORE_low and
     SCORE_high with the 95 % interval over pages; raw_SCORE before the temperature was fitted; shifted:NAME:SCORE;
     damaged:SCORE and damaged:relative:SCORE; the accuracies attacked:NAME and certified:RADIUS; fidelity, kappa, kl,
-    wrong_together; parameters, macs, latency_ms, train_seconds. What is not known of a cell is NaN. Raises InputError
-    for a folder that holds no study.
+    wrong_together; cosine:SCORE and euclidean:SCORE of retrieval; parameters, macs, latency_ms, train_seconds. What is
+    not known of a cell is NaN. Raises InputError for a folder that holds no study.
     """
     try:
         import pandas as pd
@@ -66,6 +67,9 @@ def _others(entry: Entry, report: Report) -> Iterator[tuple[str, float]]:
     for name in AGREEMENT:
         if name in agreed:
             yield name, float(agreed[name]["value"])
+    asked = entry.retrieval or {}
+    for distance in DISTANCES:
+        yield from ((f"{distance}:{name}", float(score["value"])) for name, score in asked.get(distance, {}).items())
     yield from ((name, report.cost[name]) for name in ("parameters", "macs", "latency_ms") if name in report.cost)
     seconds = trained_seconds(entry)
     if seconds is not None:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 
@@ -16,7 +16,7 @@ from distildoc.teach.ensemble import Experts
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.journal import Journal
 from distildoc.train.selection import Selection, judged, score_student
-from distildoc.train.state import Horizon, TrainState
+from distildoc.train.state import Horizon, TrainState, forget_moments
 from distildoc.train.steps import steps
 from distildoc.train.stop import Interrupted, Stop
 
@@ -44,12 +44,14 @@ class Plan:
     accumulate  batches an optimiser step.
     clip_norm   largest Euclidean norm of a step's gradient; None leaves it.
     selection   None: no validation, and the last student is kept.
+    reset_optimiser  epoch: its moments are forgotten where an epoch begins.
     """
 
     epochs: int
     accumulate: int = 1
     clip_norm: float | None = None
     selection: Selection | None = None
+    reset_optimiser: Literal["never", "epoch"] = "never"
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ class _Run:
     def epoch(self, loader: Batches, teacher: Teacher | Experts | None) -> None:
         """Train what is left of the epoch at hand."""
         state = self.state
+        if self.plan.reset_optimiser == "epoch" and state.batch == 0:  # else the run goes on inside the epoch
+            forget_moments(state)
         batches = self._whole(loader.epoch(state.epoch, skip=state.batch))
         with closing(steps(state, batches, teacher, horizon=self.horizon, clip_norm=self.plan.clip_norm)) as logs:
             try:

@@ -99,6 +99,14 @@ class TrainState:
         return Clock(self.step, horizon.steps, self.epoch + self.batch / horizon.batches)
 
 
+def forget_moments(state: TrainState) -> None:
+    """The optimiser as it began: no moments, no count of steps. Weights and learning rates stay.
+
+    For losses whose size changes much: the second moments of large gradients hold back the steps of small ones.
+    """
+    state.optimiser.state.clear()
+
+
 def student_of(distiller: nn.Module) -> Model:
     """The student inside a Distiller; raises TypeError where there is none."""
     student = distiller.get_submodule("student")

@@ -95,7 +95,7 @@ def _from_preset(
     name: str, labels: Sequence[str], size: tuple[int, int], channels: int, settings: Mapping[str, Any]
 ) -> tuple[nn.Module, Normalise]:
     preset = find_detector(name)
-    config = preset.config(channels, size, **settings)
+    config = cast(PreTrainedConfig, preset.config(channels, size, **settings))
     config.num_labels = len(labels)
     network = blank_network(config)
     draw_weights(network)

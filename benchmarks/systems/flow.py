@@ -1,0 +1,281 @@
+"""The claims of information flow held against a finished study: retrieval, and how much each layer says of the class.
+
+    distildoc study run studies/systems/flow.yaml
+    python benchmarks/systems/flow.py runs/flow              (1 minute)
+
+Scores are those of `exams: retrieval` (test pages ask all other test pages), taken again page by page so that
+differences are paired: pages and seeds are both drawn with replacement. The information of a layer is quadratic mutual
+information (losses.information) on the same pages, and the divergence of two networks sum_i (I(y_i; C) - I(x_i; C))^2
+over the taps early, middle and penultimate. Writes benchmarks/results/systems/flow.json and docs/systems/flow.md.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from measuring import ROOT, write_result
+
+from distildoc.data.loader import Loader
+from distildoc.methods.flow import FlowByInformation
+from distildoc.metrics.bootstrap import draws, percentiles
+from distildoc.metrics.outcomes import Floats
+from distildoc.metrics.retrieval import DISTANCES, Answered, Vectors, answered, maps
+from distildoc.models.grids import grid_of
+from distildoc.models.load import load_model
+from distildoc.recipes.build import parts_of
+from distildoc.recipes.folder import RunFolder
+from distildoc.recipes.pages import test_pages, training_pages
+from distildoc.recipes.sizes import preprocess_of, size_of
+from distildoc.study.results import Entry, Results, read_results
+from distildoc.study.statistics import PAGE_SEED, drawn_scores, over_seeds, p_value
+from distildoc.teach.live import Live
+from distildoc.teach.survey import survey
+
+TAPS = ("early", "middle", "penultimate")
+DRAWS = 1000  # bootstrap samples
+AT = 10
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One model on the test pages: features [N, D] by tap, and classes [N]."""
+
+    ids: tuple[str, ...]
+    classes: Floats
+    features: Mapping[str, Floats]
+
+    def found(self, distance: str) -> Answered:
+        pages = Vectors(self.ids, self.classes.astype(np.int64), self.features["penultimate"])
+        return answered(pages, pages, distance=DISTANCES[distance], at=(1, AT))
+
+    @cached_property
+    def information(self) -> Floats:
+        """Of every tap, on the pages as they are and on every draw, [taps, 1 + R]."""
+        return np.stack([informations(self.features[tap], self.classes) for tap in TAPS])
+
+
+def informations(rows: Floats, classes: Floats) -> Floats:
+    """losses.information of weighted pages: as they are, then of every draw, [1 + R]."""
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    counts = np.concatenate([np.ones((1, len(rows))), *draws(len(rows), seed=PAGE_SEED, resamples=DRAWS)])
+    sums = [(counts * (classes == c)) @ unit for c in np.unique(classes)]
+    shares = [(counts * (classes == c)).mean(1)[:, None] for c in np.unique(classes)]
+    whole = counts @ unit
+    squares = sum(((one - share * whole) ** 2).sum(1) for one, share in zip(sums, shares, strict=True))
+    return np.asarray(squares / (2 * len(rows) ** 2))
+
+
+def asked(folder: Path, cache: dict[str, Any]) -> Asked:
+    """The model of a run on its test pages; all runs of this study read the same ones."""
+    config, model = RunFolder(folder).config(), load_model(folder / "model")
+    if not cache:
+        pages = test_pages(config.data, model.labels)
+        loader = Loader(pages, model.labels, preprocess_of(config), batch=len(pages), seed=0, shuffle=False)
+        cache |= {"batch": next(loader.epoch(0))}
+    batch, grid = cache["batch"], grid_of(model, size_of(config))
+    view = Live(model, taps=TAPS)(batch)
+    features = {tap: grid(view.features[tap]).flatten(1).double().numpy() for tap in TAPS}
+    return Asked(tuple(k.page for k in batch.keys), batch.targets["label"].double().numpy(), features)
+
+
+def estimate(values: Floats) -> Numbers:
+    """Of [S, 1 + R]: the mean over seeds with a 95 % interval from draws of both; for differences also their signs."""
+    drawn = over_seeds(values, resamples=DRAWS)
+    low, high = percentiles(drawn[1:])
+    agree = int((np.sign(values[:, 0]) == np.sign(drawn[0])).sum())
+    numbers = {"mean": float(drawn[0]), "low": low, "high": high, "p": p_value(drawn[1:])}
+    return {**{name: round(value, 5) for name, value in numbers.items()}, "seeds_that_agree": agree}
+
+
+class Study:
+    """All models of the study on the test pages, by method and by the name of a run before."""
+
+    def __init__(self, results: Results) -> None:
+        cache: dict[str, Any] = {}
+        self.cells = {dict(at)["method"]: [asked(one.folder, cache) for one in some] for at, some in entries(results)}
+        self.before = {one.name: asked(one.folder, cache) for one in results.before}
+
+    def scores(self, one: Asked, distance: str) -> dict[str, Floats]:
+        found = one.found(distance)
+        return drawn_scores(found, {"map": maps, f"precision@{AT}": _precision}, DRAWS)
+
+    def table(self, name: str) -> Numbers:
+        sides = self.cells.get(name) or [self.before[name]]
+        told: Numbers = {}
+        for distance in DISTANCES:
+            drawn = [self.scores(one, distance) for one in sides]
+            for score in drawn[0]:
+                told[f"{distance}:{score}"] = plain(estimate(np.stack([one[score] for one in drawn])))
+        profile = np.stack([one.information for one in sides])
+        return {**told, "information": {tap: plain(estimate(profile[:, i])) for i, tap in enumerate(TAPS)}}
+
+    def gain(self, better: str, than: str, distance: str = "cosine") -> Numbers:
+        """Difference of mAP, paired over pages and seeds."""
+        sides = [np.stack([self.scores(one, distance)["map"] for one in self.cells[name]]) for name in (better, than)]
+        return {"of": better, "to": than, "distance": distance, **estimate(sides[0] - sides[1])}
+
+    def divergence(self, method: str, teacher: str) -> Floats:
+        """Of every seed to the teacher, [S, 1 + R]."""
+        other = self.before[teacher].information
+        return np.stack([((one.information - other) ** 2).sum(0) for one in self.cells[method]])
+
+
+def _precision(found: Answered, counts: Floats) -> Floats:
+    return np.asarray(counts @ found.precision[AT] / counts.sum(1))
+
+
+def plain(found: Numbers) -> Numbers:
+    return {name: found[name] for name in ("mean", "low", "high")}
+
+
+def entries(results: Results) -> list[tuple[Any, list[Entry]]]:
+    unfinished = [one.name for some in results.places.values() for one in some if one.status != "done"]
+    if unfinished:
+        raise SystemExit(f"the study is not finished: {unfinished}")
+    return list(results.places.items())
+
+
+def refuse_other_exams(results: Results, study: Study) -> None:
+    """What the exams wrote must be what was found here again."""
+    for at, some in entries(results):
+        for one, own in zip(some, study.cells[dict(at)["method"]], strict=True):
+            assert one.retrieval is not None
+            written, again = one.retrieval["cosine"]["map"]["value"], own.found("cosine").average_precision.mean()
+            if abs(written - again) > 1e-4:
+                raise SystemExit(f"{one.name}: the exam says {written} and this script {again}")
+
+
+def pairing(results: Results) -> Numbers:
+    """What `pairing: information` chose with the first seed, from the information of hidden taps on training pages."""
+    entry = next(some[0] for at, some in entries(results) if dict(at)["method"] == "direct_information")
+    config = RunFolder(entry.folder).config()
+    assert config.teacher is not None
+    config = config.model_copy(update={"teacher": config.teacher.model_copy(update={"cache": None})})
+    parts = parts_of(config, training_pages(config.data))
+    survey(parts.distiller, parts.teacher, parts.loader.once, count=len(parts.loader.pages))
+    method = parts.distiller.terms[0].method
+    assert isinstance(method, FlowByInformation)
+    told = {side: [round(value, 5) for value in values] for side, values in method.information.items()}
+    return {"information": told, "pairs": [list(pair) for pair in method.flow.taps]}
+
+
+def claims(study: Study) -> list[Numbers]:
+    gains = {
+        (one, other): [study.gain(one, other, distance) for distance in DISTANCES]
+        for one, other in (
+            ("flow", "pkt"), ("flow", "pkt_auxiliary"), ("flow", "supervised"), ("flow", "flow_constant"),
+            ("flow", "flow_one_adam"), ("flow", "direct"), ("flow", "hints"), ("direct_information", "direct"),
+            ("direct", "pkt"), ("pkt_auxiliary", "pkt"),
+        )
+    }  # fmt: skip
+    nearer = []
+    for one, other, teacher in (("flow", "pkt_auxiliary", "auxiliary"), ("direct", "pkt", "teacher")):
+        less = study.divergence(one, teacher) - study.divergence(other, teacher)
+        nearer.append({"of": one, "to": other, "teacher": teacher, **estimate(less)})
+    better = [
+        ("Without labels, flow through the auxiliary finds pages better than pkt on the last layer", ("flow", "pkt")),
+        ("... than pkt on the last layer of the same auxiliary", ("flow", "pkt_auxiliary")),
+        ("... than the supervised student", ("flow", "supervised")),
+        ("Decayed hidden weights find pages better than constant ones (optimiser reset)", ("flow", "flow_constant")),
+        ("The optimiser must be reset at every epoch", ("flow", "flow_one_adam")),
+        ("With different architectures the auxiliary route beats the direct one", ("flow", "direct")),
+        ("... and direct matching of features (hints)", ("flow", "hints")),
+        ("Direct: pairing by information beats pairing in order", ("direct_information", "direct")),
+    ]  # fmt: skip
+    tried = "one setting, the first one tried; no settings were chosen"
+    found = [
+        {"claim": text, "ours": gains[pair], "holds": verdict(gains[pair], 1), "tried": tried} for text, pair in better
+    ]
+    text = "After training the information flow is nearer to the teacher's than with the last layer alone"
+    return [*found, {"claim": text, "ours": nearer, "holds": verdict(nearer, -1), "tried": tried}]
+
+
+def verdict(found: Sequence[Numbers], sign: int) -> bool | str:
+    """Whether all intervals lie on the claim's side of zero, or some of them."""
+    held = [(one["low"] if sign > 0 else -one["high"]) > 0 for one in found]
+    return all(held) if all(held) or not any(held) else "partly"
+
+
+def points(one: Numbers) -> str:
+    return f"{100 * one['mean']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]"
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    """docs/systems/flow.md, its numbers from the result file."""
+    words = {True: "holds", False: "does not hold", "partly": "holds in part"}
+    lines = ["# Information flow: an auxiliary teacher and a critical period", "", *ABOUT.strip().splitlines(), ""]
+    lines += ["| claim | ours | |", "|---|---|---|"]
+    for one in facts["claims"]:
+        if "distance" in one["ours"][0]:
+            told = "mAP " + ", ".join(f"{points(gain)} {gain['distance']}" for gain in one["ours"])
+        else:
+            told = "; ".join(
+                f"D_F to the {gain['teacher']}, {gain['of']} less {gain['to']}: 1e-4 x {1e4 * gain['mean']:+.2f} "
+                f"[{1e4 * gain['low']:+.2f}, {1e4 * gain['high']:+.2f}]"
+                for gain in one["ours"]
+            )
+        lines.append(f"| {one['claim']} | {told} | {words[one['holds']]} |")
+    lines += [
+        "",
+        "| model | mAP cosine | mAP Euclidean | precision at 10, cosine | information: " + ", ".join(TAPS) + " |",
+    ]
+    lines.append("|---|--:|--:|--:|--:|")
+    for name, one in facts["models"].items():
+        keys = ("cosine:map", "euclidean:map", f"cosine:precision@{AT}")
+        cells = [f"{100 * one[k]['mean']:.1f} [{100 * one[k]['low']:.1f}, {100 * one[k]['high']:.1f}]" for k in keys]
+        profile = ", ".join(f"{one['information'][tap]['mean']:.4f}" for tap in TAPS)
+        lines.append(f"| {name} | {' | '.join(cells)} | {profile} |")
+    chosen = ", ".join(f"{own} with {other}" for own, other in facts["pairing"]["pairs"])
+    return "\n".join(
+        [*lines, "", f"Pairing by information chose (seed 0): {chosen}.", "", *READING.strip().splitlines(), ""]
+    )
+
+
+ABOUT = """
+Made by `python benchmarks/systems/flow.py` from [the result file](../../benchmarks/results/systems/flow.json); the
+study is [studies/systems/flow.yaml](../../studies/systems/flow.yaml), the method [flow](../methods/flow.md).
+Generated pages of eight classes at 32 x 32 pixels. A ViT (`teacher`) and a wide CNN (`wide`) learn from all training
+pages with labels; the wide CNN then learns from the ViT by pkt (`auxiliary`). Students of 14,840 weights learn from
+60 pages a class for 24 epochs, three seeds; all but `supervised` see no label. Test pages ask all other test pages.
+"""
+READING = """
+`pkt`, `hints`, `direct` and `direct_information` learn from the ViT, `pkt_auxiliary` and `flow` from the auxiliary.
+`flow_constant` keeps the weight of the hidden layers at 100; `flow_one_adam` does not forget its moments. Differences
+are in points, paired over pages and seeds with 95 % intervals, without correction for their number; a claim holds
+where both distances (or both routes) have the whole interval on its side. Teacher and auxiliary were trained once, so
+nothing is said of other ones.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", type=Path)
+    results = read_results(parser.parse_args().study)
+    torch.set_num_threads(1)
+    study = Study(results)
+    refuse_other_exams(results, study)
+    facts = {
+        "study": "studies/systems/flow.yaml",
+        "claims": claims(study),
+        "models": {name: study.table(name) for name in (*study.before, *study.cells)},
+        "pairing": pairing(results),
+    }
+    path = write_result("systems/flow", facts, seeds=list(results.seeds), software=["torch", "numpy"])
+    out = ROOT / "docs" / "systems" / "flow.md"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(page(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    print(path, out)
+
+
+if __name__ == "__main__":
+    main()
