@@ -67,6 +67,9 @@ def write_exams(folder: Path, rate: float, seed: int) -> None:
     damaged = {"format": 1, "clean": {"accuracy": rate}, "kinds": kinds, "mean": {"accuracy": rate - 0.2, "ece": 0.15}}
     damaged |= {"relative": {"accuracy": 0.2 / rate}}
     (folder / "exams" / "corruptions.json").write_text(json.dumps(damaged))
+    attacked = {"accuracy": {"pgd-20": {"value": rate / 4, "low": 0.0, "high": 1.0}}}
+    attacked["certified"] = {"within": {"0.1": {"value": rate / 8, "low": 0.0, "high": 1.0}}}
+    (folder / "exams" / "attacks.json").write_text(json.dumps(attacked))
     cka = {"student": ["early", "late"], "teacher": ["early"], "values": [[0.5], [None if seed else 0.9]]}
     agreed = {
         "fidelity": {"value": 0.8, "low": 0.7, "high": 0.9},
@@ -278,6 +281,9 @@ def test_csv_and_data_frame_have_the_same_numbers(report: Path, study: Path) -> 
     assert table["status"].value_counts().to_dict() == {"done": 46, "failed": 1, "missing": 1}
     assert table.groupby("method")["accuracy"].mean()["kd"] == pytest.approx(0.95)
     assert table["shifted:twin:accuracy"].notna().sum() == 23
+    made = table[(table["data"] == "made") & (table["method"] == "kd")]
+    assert made["attacked:pgd-20"].mean() == pytest.approx(RATES["kd"] / 4)
+    assert made["certified:0.1"].mean() == pytest.approx(RATES["kd"] / 8)
 
 
 def test_a_folder_without_a_study_is_one_line(tmp_path: Path) -> None:
