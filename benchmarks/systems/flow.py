@@ -5,8 +5,9 @@
 
 Scores are those of `exams: retrieval` (test pages ask all other test pages), taken again page by page so that
 differences are paired: pages and seeds are both drawn with replacement. The information of a layer is quadratic mutual
-information (losses.information) on the same pages, and the divergence of two networks sum_i (I(y_i; C) - I(x_i; C))^2
-over the taps early, middle and penultimate. Writes benchmarks/results/systems/flow.json and docs/systems/flow.md.
+information (losses.information) on the same pages, and the divergence of student and teacher
+sum_i (I(y_i; C) - I(x_i; C))^2 / sum_i I(x_i; C)^2 over the taps early, middle and penultimate.
+Writes benchmarks/results/systems/flow.json and docs/systems/flow.md.
 """
 
 import argparse
@@ -125,9 +126,10 @@ class Study:
         return {"of": better, "to": than, "distance": distance, **estimate(sides[0] - sides[1])}
 
     def divergence(self, method: str, teacher: str) -> Floats:
-        """Of every seed to the teacher, [S, 1 + R]."""
+        """Of every seed to the teacher, as a share of the teacher's own sum of squares, [S, 1 + R]."""
         other = self.before[teacher].information
-        return np.stack([((one.information - other) ** 2).sum(0) for one in self.cells[method]])
+        whole = (other**2).sum(0)
+        return np.stack([((one.information - other) ** 2).sum(0) / whole for one in self.cells[method]])
 
 
 def _precision(found: Answered, counts: Floats) -> Floats:
@@ -220,8 +222,8 @@ def page(facts: Mapping[str, Any]) -> str:
             told = "mAP " + ", ".join(f"{points(gain)} {gain['distance']}" for gain in one["ours"])
         else:
             told = "; ".join(
-                f"D_F to the {gain['teacher']}, {gain['of']} less {gain['to']}: 1e-4 x {1e4 * gain['mean']:+.2f} "
-                f"[{1e4 * gain['low']:+.2f}, {1e4 * gain['high']:+.2f}]"
+                f"D_F to the {gain['teacher']}, {gain['of']} less {gain['to']}: {gain['mean']:+.3f} "
+                f"[{gain['low']:+.3f}, {gain['high']:+.3f}]"
                 for gain in one["ours"]
             )
         lines.append(f"| {one['claim']} | {told} | {words[one['holds']]} |")
@@ -253,7 +255,8 @@ READING = """
 `flow_constant` keeps the weight of the hidden layers at 100; `flow_one_adam` does not forget its moments. Differences
 are in points, paired over pages and seeds with 95 % intervals, without correction for their number; a claim holds
 where both distances (or both routes) have the whole interval on its side. Teacher and auxiliary were trained once, so
-nothing is said of other ones.
+nothing is said of other ones. D_F is the information flow divergence over the three taps, as a share of the teacher's
+own sum of squares.
 """
 
 

@@ -77,6 +77,8 @@ def write_exams(folder: Path, rate: float, seed: int) -> None:
         "cka": cka,
     }
     (folder / "exams" / "agreement.json").write_text(json.dumps(agreed))
+    found = {"map": {"value": rate - 0.05 * seed, "low": 0.1, "high": 0.9}}
+    (folder / "exams" / "retrieval.json").write_text(json.dumps({"cosine": found, "euclidean": found}))
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +272,14 @@ def test_plots_are_files_of_their_own(report: Path) -> None:
         text = (report / "plots" / name).read_text()
         assert text.lstrip().startswith("<svg xmlns=")
         assert "var(--paper)" in text
+
+
+def test_the_data_frame_has_the_scores_of_retrieval_where_they_are(study: Path) -> None:
+    table = load(study).query("status == 'done'")
+    made = table.query("data == 'made' and method == 'kd' and student == 'a'").set_index("seed")
+    assert list(made["cosine:map"]) == pytest.approx([RATES["kd"] - 0.05 * seed for seed in made.index])
+    assert list(made["euclidean:map"]) == list(made["cosine:map"])
+    assert table.query("data != 'made'")["cosine:map"].isna().all()
 
 
 def test_csv_and_data_frame_have_the_same_numbers(report: Path, study: Path) -> None:
