@@ -242,6 +242,8 @@ def page(facts: Mapping[str, Any]) -> str:
     lines = ["# Distillation beyond model compression", "", *INTRODUCTION.strip().splitlines(), ""]
     seeds = f"{facts['done']} of {facts['cells']} runs, seeds {facts['seeds']}, {facts['test_pages']} test pages."
     teachers = ", ".join(f"{name.removeprefix('teacher-')} {value:.3f}" for name, value in facts["teachers"].items())
+    if len(facts["seeds"]) == 1:
+        seeds += " **With one seed the intervals are over pages alone, and say nothing of other initial weights.**"
     lines += [seeds, f"Teachers: {teachers}.", "", "## The claims here", ""]
     for claim in facts["claims"]:
         lines += told(claim)
