@@ -12,7 +12,13 @@ from distildoc.recipes.config import RunConfig
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.listing import needs_of
 
-REPLACES = {"simkd": "it puts the teacher's head into the student, so there is no equal run without it"}
+REPLACES = {  # these change the student at any weight, so there is no equal run without them
+    "simkd": "it puts the teacher's head into the student",
+    "lelp": "it gives the student a head of sub-classes",
+    "vam": "it puts scales into the student's layers",
+    "one": "it splits the student into branches",
+    "gates": "it is for mixtures of experts",
+}
 TAUGHT = [
     name
     for name in METHODS
