@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/method_cost.py                (about 5 minutes)
 
 Each method is the only term of its run, with its default settings, a live teacher of 2.8 M weights and a student of
-0.17 M on 16 pages of 64 x 64 pixels. `time` is the CPU time of a step over that of `kd` in the same round, `memory` the
+0.17 M on 16 pages of 64 x 64 pixels; `gates` has a student of its own, and `kd` of that student beside it. `time` is the CPU time of a step over that of `kd` in the same round, `memory` the
 most bytes of tensors alive within a step beyond those before it, over the same of `kd`. Surveys before the first step
 are not in it: they are in `survey_pages_per_s`.
 """
@@ -35,14 +35,15 @@ from distildoc.train.state import Horizon, Optimisation, begin
 from distildoc.train.steps import StepLog, steps
 
 BASELINE = "kd"
+STUDENTS = {"gates": "hme"}  # methods of a student of their own, beside `kd` of that student
 SIDE, PAGES, SURVEYED = 64, 16, 64
 LABELS = tuple(f"class {number}" for number in range(8))
 
 
-def pair() -> Pair:
+def pair(student: str) -> Pair:
     size = (SIDE, SIDE)
     teacher = build_model("cnn-small", labels=LABELS, size=size, seed=1).eval()
-    return Pair(build_model("cnn-tiny", labels=LABELS, size=size, seed=0), teacher, classification(LABELS), size)
+    return Pair(build_model(student, labels=LABELS, size=size, seed=0), teacher, classification(LABELS), size)
 
 
 def pages(count: int) -> Batch:
@@ -54,9 +55,9 @@ def pages(count: int) -> Batch:
 class Run:
     """A method at work: `step()` takes a step on the same pages again."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, student: str = "cnn-tiny") -> None:
         torch.manual_seed(0)
-        models = pair()
+        models = pair(student)
         terms = [Term(name, method_module(name).build(models), constant(1.0))]
         self.distiller = Distiller(adapted(models.student, terms), terms)
         needs = terms[0].method.needs
@@ -82,6 +83,11 @@ class Run:
         return SURVEYED / (time.process_time() - began)
 
 
+def baseline_of(method: str) -> str:
+    """The run that a method is compared with."""
+    return f"{BASELINE} of {STUDENTS[method]}" if method in STUDENTS else BASELINE
+
+
 def peak_bytes(step: Callable[[], object]) -> int:
     """The most bytes of tensors alive within a call beyond those before it."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
@@ -101,20 +107,22 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     names = [name for name in METHODS if "classification" in tasks_of(method_module(name))]
-    runs = {name: Run(name) for name in names}
+    runs = {name: Run(name, STUDENTS.get(name, "cnn-tiny")) for name in names}
+    runs |= {baseline_of(name): Run(BASELINE, student) for name, student in STUDENTS.items()}
     for run in runs.values():
         run.step()
     peaks = {name: peak_bytes(run.step) for name, run in runs.items()}
     seconds = paired_rounds({name: run.step for name, run in runs.items()}, rounds=options.rounds, calls=2)
     facts: dict[str, Any] = {
         name: {
-            "time": ratio(seconds, name, BASELINE),
+            "time": ratio(seconds, name, baseline_of(name)),
             "step": in_ms(seconds[name]),
-            "memory": round(peaks[name] / peaks[BASELINE], 3),
+            "memory": round(peaks[name] / peaks[baseline_of(name)], 3),
             "peak_mb": round(peaks[name] / 2**20, 2),
             "survey_pages_per_s": None if run.survey_rate is None else round(run.survey_rate, 1),
         }
         for name, run in runs.items()
+        if name in names
     }
     setting = f"{PAGES} pages of {SIDE} x {SIDE}; teacher cnn-small, live; student cnn-tiny; AdamW; one thread"
     print(write_result("method_cost", {"setting": setting, "methods": facts}, seeds=[0], software=["torch", "numpy"]))
