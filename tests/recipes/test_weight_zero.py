@@ -12,7 +12,10 @@ from distildoc.recipes.config import RunConfig
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.listing import needs_of
 
-REPLACES = {"simkd": "it puts the teacher's head into the student, so there is no equal run without it"}
+REPLACES = {
+    "simkd": "it puts the teacher's head into the student, so there is no equal run without it",
+    "gates": "it is for a student of its own, whose gates it sharpens at any weight, and asks no teacher",
+}
 TAUGHT = [
     name
     for name in METHODS
