@@ -246,17 +246,18 @@ def page(facts: Mapping[str, Any]) -> str:
 ABOUT = """
 Made by `python benchmarks/systems/flow.py` from [the result file](../../benchmarks/results/systems/flow.json); the
 study is [studies/systems/flow.yaml](../../studies/systems/flow.yaml), the method [flow](../methods/flow.md).
-Generated pages of eight classes at 32 x 32 pixels. A ViT (`teacher`) and a wide CNN (`wide`) learn from all training
-pages with labels; the wide CNN then learns from the ViT by pkt (`auxiliary`). Students of 14,840 weights learn from
-60 pages a class for 24 epochs, three seeds; all but `supervised` see no label. Test pages ask all other test pages.
+Generated pages of eight classes at 32 x 32 pixels. A network of six blocks (`teacher`) and a wide one of three
+(`wide`) learn from all training pages with labels; the wide one then learns from the teacher by pkt (`auxiliary`).
+Students of 14,840 weights learn from 60 pages a class for 24 epochs, three seeds; all but `supervised` see no label.
+Test pages ask all other test pages.
 """
 READING = """
-`pkt`, `hints`, `direct` and `direct_information` learn from the ViT, `pkt_auxiliary` and `flow` from the auxiliary.
-`flow_constant` keeps the weight of the hidden layers at 100; `flow_one_adam` does not forget its moments. Differences
-are in points, paired over pages and seeds with 95 % intervals, without correction for their number; a claim holds
-where both distances (or both routes) have the whole interval on its side. Teacher and auxiliary were trained once, so
-nothing is said of other ones. D_F is the information flow divergence over the three taps, as a share of the teacher's
-own sum of squares.
+`pkt`, `hints`, `direct` and `direct_information` learn from the teacher, `pkt_auxiliary` and `flow` from the
+auxiliary. `flow_constant` keeps the weight of the hidden layers at 100; `flow_one_adam` does not forget its moments.
+Differences are in points, paired over pages and seeds with 95 % intervals, without correction for their number; a
+claim holds where both distances (or both routes) have the whole interval on its side. Teacher and auxiliary were
+trained once, so nothing is said of other ones. D_F is the information flow divergence over the three taps, as a share
+of the teacher's own sum of squares.
 """
 
 
