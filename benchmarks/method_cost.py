@@ -4,8 +4,8 @@
 
 Each method is the only term of its run, with its default settings, a live teacher of 2.8 M weights and a student of
 0.17 M on 16 pages of 64 x 64 pixels; `gates` has a student of its own, and `kd` of that student beside it. `time` is
-the CPU time of a step over that of `kd` in the same round, `memory` the most bytes of tensors alive within a step beyond
-those before it, over the same of `kd`. Surveys before the first step are not in it: see `survey_pages_per_s`.
+the CPU time of a step over that of `kd` in the same round, `memory` the most bytes of tensors alive within a step
+beyond those before it, over the same of `kd`. Surveys before the first step are in `survey_pages_per_s` alone.
 """
 
 import argparse

@@ -20,6 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 MEASURED = ROOT / "src" / "distildoc" / "recipes" / "measured.json"
 PAGE = ROOT / "docs" / "systems.md"
 LEVEL = 0.05  # of a gain that is told, after Holm's correction
+SHOWN = 3  # estimates of a claim in the table
 VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
 
@@ -77,7 +78,8 @@ def page() -> str:
         "",
         "Made by `python docs/make_systems.py` from [the result files](../benchmarks/results/systems). Every claim was",
         "put to the test on small pages with small networks, on two cores; the page of a system says how, and what was",
-        "tried where it fails. A claim that fails here may hold at the scale of its paper.",
+        "tried where it fails. A claim that fails here may hold at the scale of its paper. *In part* means that some",
+        "of the comparisons hold, or that the mean says so and the interval does not.",
         "",
         "| system | claim | ours | |",
         "|---|---|---|---|",
@@ -85,8 +87,29 @@ def page() -> str:
     for path in sorted((RESULTS / "systems").glob("*.json")):
         for claim in read(path)["claims"]:
             verdict = VERDICTS[claim["holds"]]
-            lines.append(f"| [{path.stem}](systems/{path.stem}.md) | {claim['claim']} | {claim['ours']} | {verdict} |")
+            lines.append(
+                f"| [{path.stem}](systems/{path.stem}.md) | {claim['claim']} | {told(claim['ours'])} | {verdict} |"
+            )
     return "\n".join(lines) + "\n"
+
+
+def told(ours: object) -> str:
+    """What was found, in a line: the first estimates with their intervals, or the words that are there."""
+    if isinstance(ours, str):
+        return ours
+    lines = [f"{name} {one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]" for name, one in estimates(ours)]
+    return "; ".join(lines[:SHOWN]) + (f"; {len(lines) - SHOWN} more on its page" if len(lines) > SHOWN else "")
+
+
+def estimates(ours: object, name: str = "") -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Name and record of everything with a value and an interval, however deep."""
+    if not isinstance(ours, dict):
+        return
+    if {"value", "low", "high"} <= set(ours):
+        yield name, ours
+        return
+    for key, inner in ours.items():
+        yield from estimates(inner, f"{name}, {key}" if name else key)
 
 
 def read(path: Path) -> dict[str, Any]:
