@@ -57,7 +57,7 @@ def needs_of(module: ModuleType) -> list[str]:
         "whole batches": needs.couples_batch,
         "gradients of the pixels": needs.input_gradients,
         "more runs of the student": needs.own_pixels,
-        "changes the student": method.adapt(pair.student) is not pair.student or isinstance(method, Finishes),
+        "changes the student": isinstance(method, Finishes) or method.adapt(pair.student) is not pair.student,
     }
     return [name for name, true in found.items() if true]
 
