@@ -229,8 +229,8 @@ the teacher's embeddings tell it more; it claims nothing for ten classes and mor
 that learnt from 4,800 pages, students that see 800 of them without labels. Intervals are over seeds and pages, paired.
 The teachers and the rotation are the same for all seeds. Pilots with the seeds 0 and 1, whose test scores were seen,
 came first: at 64 pixels labels alone left little to gain, so the pages became smaller; the methods' settings, those of
-the specification, were not changed after them. The text half of the paper's claims (SST-2, Amazon reviews) is not tried:
-there is no task on text yet.
+the specification, were not changed after them. The text half of the paper's claims (SST-2, Amazon reviews) is not
+tried: there is no task on text yet.
 """
 
 
