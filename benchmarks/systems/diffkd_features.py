@@ -74,7 +74,8 @@ def denoising(run: Trained) -> dict[str, Floats]:
     generators = [page_generator(key, seed=0, step=0) for key in run.held.keys]
     entered = spot.enter(feature)
     path = spot.path(entered, spot.noise(generators, code))
-    stages = {"entered": entered, **{f"step {n}": x for n, x in enumerate(path, 1)}, "ready": spot.leave(path[-1])}
+    stages = {"entered": entered, **{f"step {n}": x for n, x in enumerate(path, 1)}}
+    stages |= {f"r of step {n}": spot.leave(x) for n, x in enumerate(path[:-1], 1)} | {"ready": spot.leave(path[-1])}
     stages["linear"] = linear_map(run, feature)
     if spot.predictor is None:
         stages = {name: stages[name] for name in ("entered", "ready", "linear")}
