@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from measuring import RESULTS, ROOT, write_result
+from measuring import ROOT, write_result
 
 from distildoc.core.batch import Batch
 from distildoc.core.model import Model
@@ -256,7 +256,6 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     results = read_results(parser.parse_args().study)
     facts = facts_of(results)
-    (RESULTS / "systems").mkdir(parents=True, exist_ok=True)
     print(write_result("systems/kdiga", facts, seeds=list(results.seeds), software=["torch", "numpy", "scipy"]))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(facts), encoding="utf-8")

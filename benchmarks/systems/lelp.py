@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from measuring import RESULTS, ROOT, write_result
+from measuring import ROOT, write_result
 
 from distildoc.evaluate.table import PageTable
 from distildoc.metrics import SCORES
@@ -239,7 +239,6 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     results = read_results(parser.parse_args().study)
     facts = facts_of(results)
-    (RESULTS / "systems").mkdir(parents=True, exist_ok=True)
     print(write_result("systems/lelp", facts, seeds=complete(results), software=["torch", "transformers", "numpy"]))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(facts), encoding="utf-8")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from distildoc.core.model import evaluating
 from distildoc.evaluate import evaluate
-from distildoc.evaluate.torch_predictor import PageLogits, TorchPredictor, evaluating, labelled_logits
+from distildoc.evaluate.torch_predictor import PageLogits, TorchPredictor, labelled_logits
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Predictor

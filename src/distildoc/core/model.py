@@ -1,6 +1,7 @@
 """Model: a network that owns its normalisation and its labels, split into a body and a head."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -111,6 +112,18 @@ class Detector(Model):
     def forward(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         found: dict[str, Tensor] = self.head(self.body(self.pixels(pixels)), targets)
         return found
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """All modules in eval mode inside; afterwards each as it was, also those frozen apart from the rest."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def parameter_count(module: nn.Module) -> int:

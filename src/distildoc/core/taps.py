@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.view import View
 from distildoc.schema.errors import TapError, closest
 
@@ -144,10 +144,6 @@ def as_tensor(output: Any, path: str) -> Tensor:
 def shapes(model: Model, names: Sequence[str], size: tuple[int, int]) -> dict[str, torch.Size]:
     """Shapes of the tapped features without the batch axis, from one forward on a blank page of (height, width)."""
     device = next(model.parameters()).device
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    with Taps(model, names) as taps, torch.no_grad():
+    with evaluating(model), Taps(model, names) as taps, torch.no_grad():
         view = taps(torch.ones(1, 3, *size, device=device))
-    for module, training in modes:
-        module.training = training
     return {name: feature.shape[1:] for name, feature in view.features.items()}

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from distildoc.core.batch import Batch
 from distildoc.core.draws import uniform_noise
-from distildoc.core.model import Model
-from distildoc.evaluate.torch_predictor import evaluating
+from distildoc.core.model import Model, evaluating
 from distildoc.losses.attacks import PageLoss, clipped, cross_entropy, fgsm, pgd
 from distildoc.schema.errors import InputError
 from distildoc.schema.report import Score

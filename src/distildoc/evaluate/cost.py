@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from distildoc.core.model import parameter_count
-from distildoc.evaluate.torch_predictor import evaluating
+from distildoc.core.model import evaluating, parameter_count
 
 RUNS, WARM_UP = 30, 5
 

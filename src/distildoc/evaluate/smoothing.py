@@ -18,8 +18,7 @@ from torch import Tensor
 
 from distildoc.core.batch import Batch, Key
 from distildoc.core.draws import page_generator
-from distildoc.core.model import Model
-from distildoc.evaluate.torch_predictor import evaluating
+from distildoc.core.model import Model, evaluating
 
 ABSTAINED = -1
 

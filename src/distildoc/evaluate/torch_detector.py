@@ -7,9 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distildoc.core.model import Detector
+from distildoc.core.model import Detector, evaluating
 from distildoc.evaluate.streams import Decoded, streamed
-from distildoc.evaluate.torch_predictor import evaluating
 from distildoc.losses.boxes import xyxy
 from distildoc.metrics.detection_matching import FoundBoxes
 from distildoc.models.detectors.decode import LEAST, LIMIT, decode

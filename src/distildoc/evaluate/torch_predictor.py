@@ -1,15 +1,13 @@
 """TorchPredictor: a torch model as a Predictor, so that it is scored by the code that scores its bundle."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.evaluate.streams import streamed
 from distildoc.predict.classify import classified, softmax
 from distildoc.schema.errors import InputError
@@ -73,18 +71,6 @@ class TorchPredictor:
         with evaluating(self.model), torch.no_grad():
             logits = self.model(inputs)["logits"]
         return np.asarray(logits.float().cpu().numpy(), np.float32)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """All modules in eval mode inside; afterwards each as it was, also those frozen apart from the rest."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def labelled_logits(predictor: TorchPredictor, pages: Iterable[Page]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from distildoc.metrics.agreement import agreement
 from distildoc.models.grids import grid_of
 from distildoc.models.load import fingerprint
 from distildoc.recipes.config import RunConfig, TeacherConfig
-from distildoc.recipes.exam import exam_hash
+from distildoc.recipes.exam import exam_hash, is_done
 from distildoc.recipes.exams_config import AgreementConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
@@ -23,7 +23,6 @@ from distildoc.recipes.pages import test_pages
 from distildoc.recipes.screen import Screen, counted
 from distildoc.recipes.sizes import preprocess_of, size_of
 from distildoc.recipes.teachers import label_map_of, teacher_models
-from distildoc.schema.json_files import read_json
 from distildoc.schema.report import Score
 from distildoc.teach.aligned import Aligned
 from distildoc.teach.ensemble import Ensemble
@@ -69,7 +68,7 @@ def agreement_exam(folder: RunFolder, settings: AgreementConfig, screen: Screen)
     out = folder.path / RESULT
     pages = some(test_pages(config.data, two.student.labels), settings.pages, seed=SEED)
     hash = exam_hash(two.fingerprint, (FORMAT, two.temperatures, taps, two.classes), pages)
-    if out.is_file() and read_json(out).get("hash") == hash:
+    if is_done(out, hash):
         return f"{out}: already done"
     with screen.bar("agreement") as advance:
         watched = counted(pages.pages, advance)
@@ -93,12 +92,8 @@ def _loaded(folder: RunFolder, config: RunConfig, teacher: TeacherConfig) -> _Tw
 
 def _same_classes(config: TeacherConfig, models: Sequence[Model], student: Model) -> bool:
     """Whether the teacher's classes become the student's; a run that compares features alone need not care."""
-    for model in models:
-        label_map = label_map_of(config, model.labels)
-        names = {name if label_map is None else label_map(name) for name in model.labels} - {None}
-        if names != set(student.labels):
-            return False
-    return True
+    mapped = [set(map(label_map_of(config, model.labels), model.labels)) - {None} for model in models]
+    return all(names == set(student.labels) for names in mapped)
 
 
 def _sides(

@@ -14,13 +14,12 @@ from distildoc.evaluate.attacks import Attack, right, share, withstood
 from distildoc.evaluate.smoothing import ABSTAINED, Smoothing, certify
 from distildoc.models.load import fingerprint
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.exam import exam_hash
+from distildoc.recipes.exam import exam_hash, is_done
 from distildoc.recipes.exams_config import AttacksConfig, SmoothingConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.screen import Screen, counted
 from distildoc.recipes.training import validation_loader
-from distildoc.schema.json_files import read_json
 
 FORMAT = 1
 RESULT = "exams/attacks.json"
@@ -42,7 +41,7 @@ def attacks_exam(folder: RunFolder, settings: AttacksConfig, pages: PageSet, scr
     models = " ".join(fingerprint(model) for model in (student, *sources.values()))
     identity = exam_hash(models, (FORMAT, settings.model_dump(exclude={"transfer"}), tuple(sources)), pages)
     out = folder.path / RESULT
-    if out.is_file() and read_json(out).get("hash") == identity:
+    if is_done(out, identity):
         return f"{out}: already done"
     planned = _planned(settings, sources)
     batches = batches_of(config, pages)

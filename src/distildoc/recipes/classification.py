@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.task import Task
 from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
@@ -24,7 +24,7 @@ from distildoc.evaluate.run import Evaluation, report_of
 from distildoc.evaluate.run import evaluate as score_pages
 from distildoc.evaluate.table import PageTable
 from distildoc.evaluate.temperature import fit_temperature
-from distildoc.evaluate.torch_predictor import TorchPredictor, evaluating
+from distildoc.evaluate.torch_predictor import TorchPredictor
 from distildoc.evaluate.write import REPORT, write_evaluation
 from distildoc.export.bundle import write_bundle
 from distildoc.export.verify import verify as verify_bundle

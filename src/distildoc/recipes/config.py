@@ -170,9 +170,7 @@ class RunConfig(Strict):
     augmentation: dict[str, Any] | None = None  # settings of Augmentation; None: pages as they are
     model: ModelConfig
     start: str | None = None  # folder of a run whose weights to start from
-    start_with: StartWith = (
-        "body"  # all: the head too, for the same classes; classes: its rows of classes that are here
-    )
+    start_with: StartWith = "body"  # all: the same classes' head too; classes: the rows of classes in common
     teacher: TeacherConfig | None = None
     terms: tuple[TermConfig, ...] = (TermConfig(method="supervised"),)
     train: TrainConfig = TrainConfig()

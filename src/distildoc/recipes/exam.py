@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distildoc.data.pageset import PageSet
 from distildoc.recipes.files import short_hash
+from distildoc.schema.json_files import read_json
 from distildoc.schema.pages import Page
 from distildoc.schema.report import Report
 
@@ -34,3 +35,8 @@ def summary(report: Report, shown: Sequence[str]) -> str:
 def exam_hash(model: str, settings: object, pages: PageSet) -> str:
     """16 hex digits that change with the fingerprint of the student, the settings of an exam, and its pages."""
     return short_hash(repr((model, settings, pages.fingerprint)))
+
+
+def is_done(out: Path, hash: str) -> bool:
+    """Whether the result of an exam is there, of this student, these settings and these pages."""
+    return out.is_file() and read_json(out).get("hash") == hash

@@ -22,7 +22,7 @@ from distildoc.recipes.agreement import RESULT, agreement_exam
 from distildoc.recipes.attacks import RESULT as ATTACKS
 from distildoc.recipes.attacks import attacks_exam
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.exam import Exam, exam_hash
+from distildoc.recipes.exam import Exam, exam_hash, is_done
 from distildoc.recipes.exams_config import CorruptionsConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
@@ -115,7 +115,7 @@ def _corruptions(student: _Student, settings: CorruptionsConfig, screen: Screen)
     if settings.pages is not None:
         pages = some(pages, settings.pages, seed=settings.seed)
     identity = exam_hash(student.fingerprint, (VERSION, kinds, settings.severities, settings.seed), pages)
-    if out.is_file() and read_json(out).get("hash") == identity:
+    if is_done(out, identity):
         return f"{out}: already done"
     wanted = [(kind, severity) for kind in kinds for severity in settings.severities]
     with _folder_for(settings.cache) as cache:

@@ -12,7 +12,7 @@ from distildoc.metrics.retrieval import DISTANCES, Vectors, answered, retrieval
 from distildoc.models.grids import grid_of
 from distildoc.models.load import fingerprint
 from distildoc.recipes.config import RunConfig
-from distildoc.recipes.exam import exam_hash
+from distildoc.recipes.exam import exam_hash, is_done
 from distildoc.recipes.exams_config import RetrievalConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
@@ -20,7 +20,6 @@ from distildoc.recipes.pages import test_pages, training_pages
 from distildoc.recipes.screen import Advance, Screen, counted
 from distildoc.recipes.sizes import preprocess_of, size_of
 from distildoc.schema.errors import ConfigError
-from distildoc.schema.json_files import read_json
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.report import Score
 from distildoc.teach.live import Live
@@ -47,7 +46,7 @@ def retrieval_exam(folder: RunFolder, settings: RetrievalConfig, screen: Screen)
     database = tests if settings.database == "test" else training_pages(config.data, screen).train
     out = folder.path / RESULT
     hash = exam_hash(fingerprint(model), (FORMAT, settings.model_dump(), queries.fingerprint), database)
-    if out.is_file() and read_json(out).get("hash") == hash:
+    if is_done(out, hash):
         return f"{out}: already done"
     wanted = {"database": database} if queries is database else {"queries": queries, "database": database}
     found = {

@@ -24,12 +24,12 @@ def teacher_models(config: TeacherConfig | None) -> list[Model]:
     return [_model(Path(run)) for run in config.runs] if config else []
 
 
-def label_map_of(config: TeacherConfig, labels: Sequence[str]) -> LabelMap | None:
+def label_map_of(config: TeacherConfig, labels: Sequence[str]) -> LabelMap:
     """The map from a teacher's classes to the student's names that the run file asks for."""
     wanted = config.labels
     if wanted.map is not None:
         return taxonomy_map(wanted.map, labels)
-    return LabelMap(wanted.rename, wanted.drop) if wanted.rename or wanted.drop else None
+    return LabelMap(wanted.rename, wanted.drop)
 
 
 def known_of(config: TeacherConfig | None, models: Sequence[Model], labels: Sequence[str]) -> Known | None:
@@ -39,18 +39,13 @@ def known_of(config: TeacherConfig | None, models: Sequence[Model], labels: Sequ
     """
     if config is None or config.labels.missing == "refuse":
         return None
-    names = [{_mapped(config, model.labels, name) for name in model.labels} for model in models]
+    names = [set(map(label_map_of(config, model.labels), model.labels)) for model in models]
     columns = tuple(i for i, name in enumerate(labels) if all(name in known for known in names))
     if not columns:
         raise ConfigError(
             f"teacher.labels: the teacher knows none of the classes {list(labels)}; map them with `rename`"
         )
     return Known(columns)
-
-
-def _mapped(config: TeacherConfig, labels: Sequence[str], name: str) -> str | None:
-    label_map = label_map_of(config, labels)
-    return name if label_map is None else label_map(name)
 
 
 def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
@@ -66,7 +61,7 @@ def teacher_thresholds(config: TeacherConfig | None) -> dict[str, float]:
     label_map = label_map_of(config, tuple(chosen))
     found: dict[str, float] = {}
     for name, score in chosen.items():
-        mapped = name if label_map is None else label_map(name)
+        mapped = label_map(name)
         if mapped is not None:
             found[mapped] = max(score, found.get(mapped, 0.0))
     return found

@@ -155,10 +155,10 @@ def train(config: RunConfig, out: Path, screen: Screen = SILENT) -> str:
     accelerator.wait_for_everyone()
     for model in parts.teachers:
         model.to(accelerator.device)
-    _survey(parts, accelerator, screen)
     identity = run_identity(config, splits, parts)
     result = AS_IT_IS
     if config.train.epochs:
+        _survey(parts, accelerator, screen)
         result = _fit(config, folder, parts, validation=splits.validation, accelerator=accelerator, identity=identity)
     if not accelerator.is_main_process:
         return ""

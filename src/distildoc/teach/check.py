@@ -7,6 +7,7 @@ import torch
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.method import Needs, Surveys, Term
+from distildoc.core.model import evaluating
 from distildoc.core.teacher import Teacher
 from distildoc.core.view import View
 from distildoc.data.augment import Augmentation
@@ -109,18 +110,12 @@ def _check_labels(distiller: Distiller, teacher: Teacher | Experts) -> None:
 
 def try_terms(distiller: Distiller, teacher: Teacher | Experts | None, terms: Sequence[Term], sample: Batch) -> None:
     """One forward of some terms, in evaluation mode, leaving statistics and random numbers as they were."""
-    modes = {module: module.training for module in distiller.modules()}
     sample = sample.to(next(distiller.parameters()).device)
-    distiller.eval()
-    try:
-        with torch.random.fork_rng():
-            views = NOBODY if teacher is None else teacher(sample)
-            sample, student = distiller.look(sample, views, START)
-            for term in terms:
-                _call(distiller, term, student, views, sample=sample)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(distiller), torch.random.fork_rng():
+        views = NOBODY if teacher is None else teacher(sample)
+        sample, student = distiller.look(sample, views, START)
+        for term in terms:
+            _call(distiller, term, student, views, sample=sample)
 
 
 def _call(distiller: Distiller, term: Term, student: View, teacher: View | Sequence[View], *, sample: Batch) -> None:

@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.method import Finishes, Losses, Paces, Relabels, Term
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.taps import Taps
 from distildoc.core.view import View
 from distildoc.losses.precision import full
@@ -125,13 +125,8 @@ class Distiller(nn.Module):
 
     def _probe(self, pixels: Tensor) -> View:
         """The student's View in evaluation mode."""
-        modes = [(module, module.training) for module in self.student.modules()]
-        self.student.eval()
-        try:
+        with evaluating(self.student):
             return self._taps(pixels)
-        finally:
-            for module, training in modes:
-                module.training = training
 
     def _nothing(self) -> Tensor:
         """0, with a gradient of 0: every term is switched off at this step."""
