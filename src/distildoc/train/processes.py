@@ -1,5 +1,6 @@
 """The Accelerator: device, precision and processes, whether started by python, torchrun or accelerate launch."""
 
+import atexit
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +37,7 @@ def make_accelerator(
         raise ConfigError("precision 'fp16' needs a GPU; on a CPU use 'bf16' or 'no'")
     if precision is not None and AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
         AcceleratorState._reset_state()  # one process may train several runs; accelerate fixes the first precision
-    return Accelerator(
+    accelerator = Accelerator(
         mixed_precision=precision,
         cpu=cpu or not torch.accelerator.is_available(),  # else processes without a GPU would not find each other
         log_with=list(trackers) or None,
@@ -45,6 +46,9 @@ def make_accelerator(
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused_parameters)],
     )
+    if accelerator.num_processes > 1:
+        atexit.register(accelerator.state.destroy_process_group)  # else its threads may outlive it and abort the exit
+    return accelerator
 
 
 def _check_trackers(trackers: Sequence[str], project: Path | None) -> None:
