@@ -143,7 +143,7 @@ def with_torchdistill(at: Setup) -> Epoch:
         number, losses = next(numbers), []
         box.pre_epoch_process(epoch=number)
         for batch in at.loader.epoch(number):
-            loss = box.forward_process(batch.pixels, batch.targets["label"], {})
+            loss = box.forward_process(batch.inputs, batch.targets["label"], {})
             box.post_forward_process(loss=loss)
             losses.append(loss.detach())
         box.post_epoch_process()
@@ -180,7 +180,7 @@ def with_timm(at: Setup) -> Epoch:
     def epoch() -> list[Tensor]:
         losses = []
         for batch in at.loader.epoch(next(numbers)):
-            loss = task(pixels(batch.pixels), batch.targets["label"])["loss"]
+            loss = task(pixels(batch.inputs), batch.targets["label"])["loss"]
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -130,7 +130,7 @@ def by_hand(method: str, setting: Setting, *, seed: int) -> Step:
     learned = [term.method for term in terms if isinstance(term.method, nn.Module)]
     weights = [w for module in (student, *learned) for w in module.parameters() if w.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=LR, weight_decay=0.0, fused=True)
-    pixels, label = batch.pixels, batch.targets["label"]
+    pixels, label = batch.inputs, batch.targets["label"]
     if method == "kd":
         loss = kd_loss(student, teacher, pixels, label)
     elif method == "fitnet":

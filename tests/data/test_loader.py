@@ -58,7 +58,7 @@ def same(first: Iterator[Batch], second: Iterator[Batch]) -> bool:
     one, two = list(first), list(second)
     assert len(one) > 0
     return len(one) == len(two) and all(
-        a.keys == b.keys and torch.equal(a.pixels, b.pixels) and torch.equal(a.targets["label"], b.targets["label"])
+        a.keys == b.keys and torch.equal(a.inputs, b.inputs) and torch.equal(a.targets["label"], b.targets["label"])
         for a, b in zip(one, two, strict=True)
     )
 
@@ -71,8 +71,8 @@ def test_pixels_are_those_of_prediction_and_targets_those_of_the_labels() -> Non
     pages = scans()
     expected = np.stack([SMALL(page.image()) for page in pages.pages])
     (batch,) = loader(pages, batch=22, shuffle=False).epoch(0)
-    assert batch.pixels.shape == (22, 3, 24, 16) and batch.pixels.is_contiguous()
-    assert np.array_equal(batch.pixels.numpy(), to_network_input(expected))
+    assert batch.inputs.shape == (22, 3, 24, 16) and batch.inputs.is_contiguous()
+    assert np.array_equal(batch.inputs.numpy(), to_network_input(expected))
     assert batch.targets["label"].dtype == torch.int64
     assert batch.targets["label"].tolist()[:6] == [0, 1, 2, 0, -1, 2]
     assert batch.keys[:2] == (("p0", 0), ("p1", 0))
@@ -140,12 +140,12 @@ def test_all_views_covers_every_view_that_epochs_show_with_the_same_pixels() -> 
     every = {
         key: pixels
         for batch in loader(augmentation=augmentation).all_views()
-        for key, pixels in zip(batch.keys, batch.pixels, strict=True)
+        for key, pixels in zip(batch.keys, batch.inputs, strict=True)
     }
     assert len(every) == 22 * 3
     shown = 0
     for batch in loader(augmentation=augmentation).epoch(5):
-        for key, pixels in zip(batch.keys, batch.pixels, strict=True):
+        for key, pixels in zip(batch.keys, batch.inputs, strict=True):
             assert torch.equal(every[key], pixels)
             shown += 1
     assert shown == 20
@@ -246,29 +246,29 @@ def test_real_pages_load_with_their_counts(real_data: Path) -> None:
     assert [len(batch) for batch in batches] == [128, 128, 118]
     targets = torch.cat([batch.targets["label"] for batch in batches])
     assert torch.bincount(targets).tolist() == list(val.counts().values())
-    assert all(0.4 < batch.pixels.mean() < 1.0 for batch in batches)  # pages are mostly white
+    assert all(0.4 < batch.inputs.mean() < 1.0 for batch in batches)  # pages are mostly white
 
 
 def test_scaled_batches_have_sizes_that_depend_on_seed_epoch_and_batch_alone() -> None:
     tall = Preprocess(96, 64)
     scaled = Loader(scans(), LABELS, tall, batch=2, seed=3, scales=(64, 96, 160))
-    sizes = [[tuple(batch.pixels.shape[-2:]) for batch in scaled.epoch(epoch)] for epoch in range(4)]
+    sizes = [[tuple(batch.inputs.shape[-2:]) for batch in scaled.epoch(epoch)] for epoch in range(4)]
     assert {size for epoch in sizes for size in epoch} == {(64, 32), (96, 64), (160, 96)}  # of 64 x 42.7, 160 x 106.7
     assert sizes[0] != sizes[1]
     again = Loader(scans(), LABELS, tall, batch=2, seed=3, scales=(64, 96, 160))
-    assert [tuple(batch.pixels.shape[-2:]) for batch in again.epoch(2, skip=5)] == sizes[2][5:]
+    assert [tuple(batch.inputs.shape[-2:]) for batch in again.epoch(2, skip=5)] == sizes[2][5:]
     other = Loader(scans(), LABELS, tall, batch=1, seed=3, scales=(64, 96, 160), rank=1, world=2)
-    assert [tuple(batch.pixels.shape[-2:]) for batch in other.epoch(2)] == sizes[2]
+    assert [tuple(batch.inputs.shape[-2:]) for batch in other.epoch(2)] == sizes[2]
 
 
 def test_scaled_pixels_are_the_same_page_smaller_and_targets_and_keys_stay() -> None:
     grey = PageSet(tuple(Page(f"p{i}", "p", i, flat(shade)) for i, shade in enumerate((51, 204))), LABELS, "flat")
     (batch,) = Loader(grey, LABELS, Preprocess(64, 64), batch=2, seed=0, shuffle=False, scales=(32,)).epoch(0)
-    assert batch.pixels.shape == (2, 3, 32, 32)
-    assert batch.pixels.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0.2, 0.8], abs=1e-6)
+    assert batch.inputs.shape == (2, 3, 32, 32)
+    assert batch.inputs.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0.2, 0.8], abs=1e-6)
     assert [key.page for key in batch.keys] == ["p0", "p1"] and batch.targets["label"].tolist() == [-1, -1]
     (whole,) = Loader(grey, LABELS, Preprocess(64, 64), batch=2, seed=0, scales=(32,)).all_views()
-    assert whole.pixels.shape == (2, 3, 64, 64)
+    assert whole.inputs.shape == (2, 3, 64, 64)
 
 
 def flat(shade: int) -> Callable[[int | None], Image.Image]:

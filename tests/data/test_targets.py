@@ -112,7 +112,7 @@ def test_targets_of_a_batch_lie_where_its_pixels_show_the_regions(fit: str, augm
     made = BoxTargets(set, LABELS, preprocess, augmentation)
     (batch,) = Loader(set, LABELS, preprocess, augmentation, batch=6, seed=0, targets=made).epoch(0)
     assert len(batch) == 6 and set_of(batch.keys) == {f"p{i}" for i in range(6)}
-    for pixels, boxes in zip(batch.pixels.numpy(), batch.targets["boxes"].numpy(), strict=True):
+    for pixels, boxes in zip(batch.inputs.numpy(), batch.targets["boxes"].numpy(), strict=True):
         rows, columns = np.nonzero(pixels[0] < 0.5)
         found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
         x, y, wide, high = boxes[0] * (240, 320, 240, 320)

@@ -37,7 +37,7 @@ def batches() -> list[Batch]:
 def margins(classifier: Model, batches: list[Batch]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """NumPy: how far each page is on the right side; the direction of that; the pixels."""
     weight = classifier.head.weight.detach().numpy()
-    pixels = np.concatenate([batch.pixels.flatten(1).numpy() for batch in batches])
+    pixels = np.concatenate([batch.inputs.flatten(1).numpy() for batch in batches])
     label = np.concatenate([batch.targets["label"].numpy() for batch in batches])
     towards = weight[label] - weight[1 - label]
     return (towards * (pixels - 0.5)).sum(1), towards, pixels

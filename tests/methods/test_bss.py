@@ -124,11 +124,11 @@ def test_loss_is_the_divergence_on_the_samples_in_numpy(pair_of: PairOf, batch: 
     term = Term("bss", method, constant(1.0))
     distiller = Distiller(pair.student.eval(), [term]).eval()
     found = distiller(batch, teacher, CLOCK)[1]["bss"]
-    rows = method.bases(teacher.outputs["logits"], pair.student(batch.pixels)["logits"], batch.targets["label"])
+    rows = method.bases(teacher.outputs["logits"], pair.student(batch.inputs)["logits"], batch.targets["label"])
     chosen = batch.select(rows)
     target = method.targets(teacher.outputs["logits"][rows], chosen.targets["label"], chosen, CLOCK)
     assert teacher.again is not None
-    moved = to_boundary(teacher.again, chosen.pixels, chosen.targets["label"], target, steps=10, size=0.3)
+    moved = to_boundary(teacher.again, chosen.inputs, chosen.targets["label"], target, steps=10, size=0.3)
     with torch.no_grad():
         wanted, said = (model(moved)["logits"].double().numpy() / 3 for model in (pair.teacher, pair.student))
     apart = (softmax(wanted, -1) * (log_softmax(wanted, -1) - log_softmax(said, -1))).sum(-1)

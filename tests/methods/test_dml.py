@@ -33,7 +33,7 @@ def test_equals_the_numpy_lines_for_student_and_peer(pair_of: PairOf, batch: Bat
     method = built(pair_of("cnn", "none")).eval()
     student = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        peer = method.peer(batch.pixels)["logits"].double().numpy()
+        peer = method.peer(batch.inputs)["logits"].double().numpy()
     log_p, log_q = log_softmax(student.double().numpy(), -1), log_softmax(peer, -1)
     cross_entropy = -log_q[np.arange(5), np.arange(5)].mean()  # the sixth page has no label
     found = method(View({"logits": student}), View({}), batch, CLOCK)

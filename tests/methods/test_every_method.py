@@ -202,7 +202,7 @@ def test_saved_student_is_whole_and_has_no_leftovers(
     save_model(student, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     with torch.no_grad():
-        torch.testing.assert_close(loaded(batch.pixels)["logits"], student(batch.pixels)["logits"], rtol=0, atol=0)
+        torch.testing.assert_close(loaded(batch.inputs)["logits"], student(batch.inputs)["logits"], rtol=0, atol=0)
 
 
 @every_method

@@ -115,7 +115,7 @@ def by_pairs(rows: Tensor, label: Tensor) -> float:
 def test_information_wants_labels(pair_of: PairOf, batch: Batch) -> None:
     method = build(pair_of("cnn", "vit"), pairing="information")
     assert isinstance(method, FlowByInformation)
-    unlabelled = Batch(batch.pixels, {"label": torch.full((6,), -1)}, batch.keys)
+    unlabelled = Batch(batch.inputs, {"label": torch.full((6,), -1)}, batch.keys)
     with pytest.raises(ConfigError, match="wants labelled pages of two classes"):
         method.survey([(unlabelled, views()[1])])
 

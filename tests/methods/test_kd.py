@@ -43,8 +43,8 @@ def test_half_and_half_is_the_sum_of_the_paper(pair_of: Callable[..., Pair], bat
     terms = [Term("supervised", build_supervised(pair), half), Term("kd", build(pair, temperature=2.5), half)]
     total, losses = Distiller(pair.student.eval(), terms).eval()(batch, Live(pair.teacher)(batch), CLOCK)
     with torch.no_grad():
-        teacher = pair.teacher(batch.pixels)["logits"].double().numpy()
-        student = pair.student(batch.pixels)["logits"].double().numpy()
+        teacher = pair.teacher(batch.inputs)["logits"].double().numpy()
+        student = pair.student(batch.inputs)["logits"].double().numpy()
     cross_entropy = -log_softmax(student, -1)[np.arange(5), np.arange(5)].mean()
     expected = 0.5 * cross_entropy + 0.5 * numpy_kd(teacher, student, 2.5)
     assert total.item() == pytest.approx(expected, rel=1e-4)

@@ -48,7 +48,7 @@ def view(run: Run, batch: Batch, seen: list[Tensor] | None = None) -> View:
             seen.append(pixels.detach().clone())
         return run(pixels)
 
-    return View(run(batch.pixels).outputs, {}, again, again)
+    return View(run(batch.inputs).outputs, {}, again, again)
 
 
 def losses(pair_of: PairOf, student: View, teacher: View, batch: Batch, **settings: Any) -> dict[str, Tensor]:
@@ -64,7 +64,7 @@ def test_equals_numpy_on_linear_models_and_skips_pages_without_a_label(pair_of: 
     batch, weights = pages(unlabelled=True), (draw(0, CLASSES, WIDTH), draw(1, CLASSES, WIDTH))
     student, teacher = (view(linear(weight), batch) for weight in weights)
     found = losses(pair_of, student, teacher, batch, gamma=0.5)
-    flat, label = batch.pixels.detach().flatten(1).numpy(), batch.targets["label"].numpy()
+    flat, label = batch.inputs.detach().flatten(1).numpy(), batch.targets["label"].numpy()
     said = [softmax(flat @ weight.numpy().T) for weight in weights]
     gaps = [(p[:4] - np.eye(CLASSES)[label[:4]]) @ w.numpy() for p, w in zip(said, weights, strict=True)]
     assert found["alignment"].item() == pytest.approx(0.5 * np.linalg.norm(gaps[0] - gaps[1], axis=1).mean())
@@ -76,7 +76,7 @@ def test_released_norm_is_gamma_over_the_batch_squared_times_the_norm_over_the_b
     batch, weights = pages(), (draw(0, CLASSES, WIDTH), draw(1, CLASSES, WIDTH))
     student, teacher = (view(linear(weight), batch) for weight in weights)
     means = [torch.nn.functional.cross_entropy(v.outputs["logits"], batch.targets["label"]) for v in (student, teacher)]
-    first, second = (torch.autograd.grad(mean, batch.pixels, retain_graph=True)[0] for mean in means)
+    first, second = (torch.autograd.grad(mean, batch.inputs, retain_graph=True)[0] for mean in means)
     found = losses(pair_of, student, teacher, batch, gamma=100, norm="released")["alignment"]
     assert found.item() == pytest.approx(100 / len(batch) * torch.linalg.vector_norm(first - second).item())
 
@@ -118,7 +118,7 @@ def test_gradient_of_the_gradient_passes_gradcheck_and_none_reaches_the_teacher(
 def test_bound_of_the_loss_under_perturbation_holds_and_needs_the_alignment_term() -> None:
     """CE_s(x+d) <= CE_t(x+d) + |CE_s - CE_t| + eps ||G_s - G_t||_1 + LLM_s + LLM_t, LLM the error of linearising."""
     batch, epsilon = pages(), 0.05
-    label, pixels = batch.targets["label"], batch.pixels.detach()
+    label, pixels = batch.targets["label"], batch.inputs.detach()
     runs = [curved(0.3 * draw(seed, 6, WIDTH), draw(seed + 5, CLASSES, 6)) for seed in (0, 1)]
 
     def ce(run: Run) -> Callable[[Tensor], Tensor]:
@@ -147,7 +147,7 @@ def test_noise_moves_the_pages_of_both_models_alike_and_by_epsilon_at_most(pair_
     student, teacher = (view(linear(draw(i, CLASSES, WIDTH)), batch, seen) for i, seen in enumerate((s, t)))
     found = losses(pair_of, student, teacher, batch, variant="noise", epsilon=0.03)
     assert len(s) == 1 and all(torch.equal(s[0], one) for one in t) and len(t) == 2
-    off = (s[0] - batch.pixels).abs().max().item()
+    off = (s[0] - batch.inputs).abs().max().item()
     assert 0.02 < off <= 0.03 + 1e-9
     assert found.keys() == {"kl", "alignment"}
 
@@ -159,8 +159,8 @@ def test_adversarial_variant_takes_the_kl_on_worse_pages_and_the_gradients_on_cl
     found = losses(pair_of, student, teacher, batch, variant="adversarial", epsilon=0.03, steps=5)
     plain = losses(pair_of, student, teacher, batch)
     label = batch.targets["label"]
-    before, after = (cross_entropy(run(x).outputs["logits"], label) for x in (batch.pixels, s[5]))
-    assert (after > before).all() and (s[5] - batch.pixels).abs().max() <= 0.03 + 1e-9
+    before, after = (cross_entropy(run(x).outputs["logits"], label) for x in (batch.inputs, s[5]))
+    assert (after > before).all() and (s[5] - batch.inputs).abs().max() <= 0.03 + 1e-9
     assert torch.equal(t[1], s[5]), "the teacher is asked about the pages the student was attacked on"
     torch.testing.assert_close(found["alignment"], plain["alignment"])
     assert found["kl"] != plain["kl"]

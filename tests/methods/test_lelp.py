@@ -165,11 +165,11 @@ def test_the_student_says_the_sum_over_its_sub_classes_and_so_does_what_is_saved
     student = build(pair, subclasses=3).adapt(pair.student).eval()
     assert isinstance(student.head, SubclassHead) and student.body is pair.student.body
     with torch.no_grad():
-        raw = student.head.subclasses(student.body(student.pixels(batch.pixels))).view(6, 5, 3)
-        said = student(batch.pixels)["logits"]
+        raw = student.head.subclasses(student.body(student.pixels(batch.inputs))).view(6, 5, 3)
+        said = student(batch.inputs)["logits"]
         torch.testing.assert_close(said.softmax(1), raw.flatten(1).softmax(1).view(6, 5, 3).sum(2))
         save_model(student, tmp_path / "model")
-        assert torch.equal(load_model(tmp_path / "model")(batch.pixels)["logits"], said)
+        assert torch.equal(load_model(tmp_path / "model")(batch.inputs)["logits"], said)
 
 
 def test_its_graph_says_the_same(batch: Batch, tmp_path: Path) -> None:
@@ -181,17 +181,17 @@ def test_its_graph_says_the_same(batch: Batch, tmp_path: Path) -> None:
     student = Model(body, head, normalise=Normalise((0.5,), (0.1,)), labels=labels, places=places, recipe={})
     to_onnx(student.eval(), tmp_path / "model.onnx", size=(32, 32))
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {session.get_inputs()[0].name: batch.pixels.numpy()})
+    (found,) = session.run(None, {session.get_inputs()[0].name: batch.inputs.numpy()})
     assert isinstance(head, SubclassHead)
     with torch.no_grad():
-        raw = head.subclasses(body(student.pixels(batch.pixels))).double().numpy()
+        raw = head.subclasses(body(student.pixels(batch.inputs))).double().numpy()
     np.testing.assert_allclose(softmax(found), softmax(raw).reshape(6, 5, 3).sum(2), atol=1e-6)
 
 
 def test_labels_reach_all_sub_classes_through_the_folded_logits(pair_of: PairOf, batch: Batch) -> None:
     pair = pair_of("cnn", "cnn")
     student = build(pair, subclasses=3).adapt(pair.student)
-    torch.nn.functional.cross_entropy(student(batch.pixels)["logits"][:5], batch.targets["label"][:5]).backward()
+    torch.nn.functional.cross_entropy(student(batch.inputs)["logits"][:5], batch.targets["label"][:5]).backward()
     assert isinstance(student.head, SubclassHead)
     gradient = student.head.subclasses.weight.grad
     assert gradient is not None and (gradient.abs().sum(1) > 0).all()
@@ -219,7 +219,7 @@ def test_a_run_without_one_teacher_model_is_refused(pair_of: PairOf) -> None:
 def test_a_teacher_to_whom_all_pages_look_alike_shares_evenly(pair_of: PairOf, batch: Batch) -> None:
     pair = pair_of("cnn", "cnn")
     method = built(pair, subclasses=4)
-    same = replace(batch, pixels=batch.pixels[:1].expand(6, -1, -1, -1))
+    same = replace(batch, inputs=batch.inputs[:1].expand(6, -1, -1, -1))
     method.survey([seen(pair, same)])
     teacher = seen(pair, same)[1]
     assert isinstance(teacher, View)

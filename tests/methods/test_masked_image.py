@@ -48,13 +48,13 @@ def test_equals_the_mean_absolute_error_of_hidden_pixels_in_numpy(network: str, 
     picture = said.reshape(len(batch), 3, side, side, rows, columns).transpose(0, 1, 4, 2, 5, 3)
     picture = picture.reshape(len(batch), 3, rows * side, columns * side)
     every = np.broadcast_to(hidden, picture.shape)
-    assert found.item() == pytest.approx(np.abs(picture - batch.pixels.numpy())[every].mean(), rel=1e-5)
+    assert found.item() == pytest.approx(np.abs(picture - batch.inputs.numpy())[every].mean(), rel=1e-5)
 
 
 def test_hidden_pixels_never_reach_the_student(pair_of: PairOf, batch: Batch) -> None:
     method = method_of(pair_of("cnn", "none"), patch=8)
     hidden = method.hidden(batch, CLOCK)
-    other = replace(batch, pixels=torch.where(hidden, torch.rand_like(batch.pixels), batch.pixels))
+    other = replace(batch, inputs=torch.where(hidden, torch.rand_like(batch.inputs), batch.inputs))
     given: list[Tensor] = []
 
     def again(pixels: Tensor) -> View:
@@ -70,7 +70,7 @@ def test_hidden_pixels_never_reach_the_student(pair_of: PairOf, batch: Batch) ->
 
 def test_the_share_of_hidden_squares_is_the_ratio(pair_of: PairOf, batch: Batch) -> None:
     hidden = method_of(pair_of("cnn", "none"), patch=8, ratio=0.25).hidden(batch, CLOCK)
-    squares = batch.pixels.shape[2] * batch.pixels.shape[3] // 64
+    squares = batch.inputs.shape[2] * batch.inputs.shape[3] // 64
     assert hidden.flatten(1).sum(1).tolist() == [64 * round(0.25 * squares)] * len(batch)
 
 

@@ -29,7 +29,7 @@ networks = pytest.mark.parametrize("network", ["cnn", "vit"])
 
 def logits(model: Model, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
-        return model.eval()(batch.pixels)["logits"]
+        return model.eval()(batch.inputs)["logits"]
 
 
 def test_equals_the_numpy_lines(pair_of: PairOf, batch: Batch) -> None:
@@ -59,7 +59,7 @@ def test_branches_of_the_network_are_those_run_one_by_one(network: str, pair_of:
         for weight in copy.parameters():
             nn.init.normal_(weight, std=0.1)
     with Taps(student, [LOGITS, GATE]) as taps, torch.no_grad():
-        seen = taps(batch.pixels).features
+        seen = taps(batch.inputs).features
     for number in range(3):
         method = build(pair, keep=number)
         alone = method.adapt(pair.student)

@@ -85,7 +85,7 @@ def test_labelled_pages_stay_as_they_are() -> None:
         assert torch.equal(after.targets["boxes"][page, :2], before.targets["boxes"][page])
         assert after.targets["classes"][page].tolist() == [2, NEVER, NEVER]
     assert before.targets["origin"].tolist() == [TRUE, UNKNOWN, TRUE]
-    assert after.pixels is before.pixels and after.keys == before.keys
+    assert after.inputs is before.inputs and after.keys == before.keys
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8])

@@ -36,7 +36,7 @@ def twins(pair_of: PairOf, network: str = "cnn") -> Pair:
 
 def logits(model: Model, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
-        return model.eval()(batch.pixels)["logits"]
+        return model.eval()(batch.inputs)["logits"]
 
 
 @pytest.mark.parametrize("network", ["cnn", "vit"])
@@ -96,7 +96,7 @@ def test_the_teachers_classifier_is_frozen_and_saved_inside_the_student(
     distiller = Distiller(student, [Term("simkd", method, constant(1.0))])
     teacher = Live(pair.teacher, taps=method.needs.teacher_taps, outputs=False)
     optimiser = torch.optim.SGD([p for p in distiller.parameters() if p.requires_grad], lr=0.1, weight_decay=0.1)
-    batch = replace(batch, pixels=batch.pixels.flip(0))
+    batch = replace(batch, inputs=batch.inputs.flip(0))
     distiller(batch, teacher(batch), CLOCK)[0].backward()
     optimiser.step()
     save_model(distiller.release(), tmp_path / "student")
@@ -140,7 +140,7 @@ def test_only_a_linear_last_layer_reaches_negative_features(
         pair = pair_of("vit", "cnn")
         student = build(pair, projector=projector, last=last).adapt(pair.student)
         assert isinstance(student.head, ProjectedHead)
-        lowest[last] = student.head.projector(student.body(student.pixels(batch.pixels))).min().item()
+        lowest[last] = student.head.projector(student.body(student.pixels(batch.inputs))).min().item()
     assert lowest["linear"] < 0
     assert lowest["relu"] == 0
 

@@ -38,7 +38,7 @@ def twins(layout_pair_of: PairOf, kind: str = "d-fine") -> Pair:
 
 def outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     with torch.no_grad():
-        found: dict[str, Tensor] = model.eval()(batch.pixels)
+        found: dict[str, Tensor] = model.eval()(batch.inputs)
     return {name: found[name] for name in ("logits", "boxes")}
 
 

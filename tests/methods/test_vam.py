@@ -41,7 +41,7 @@ def vam(pair: Pair, **settings: int) -> Vam:
 
 def logits(model: Model, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
-        return model.eval()(batch.pixels)["logits"]
+        return model.eval()(batch.inputs)["logits"]
 
 
 def test_a_block_of_outputs_is_the_weighted_sum_over_blocks_of_inputs_as_published() -> None:

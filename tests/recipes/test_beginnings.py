@@ -75,5 +75,5 @@ def test_views_of_a_page_are_the_same_pixels_for_every_method(epoch: int, config
     for terms in (TERMS["supervised"], TERMS["fitnet"]):
         config = config_of(teacher={"runs": [str(teacher)]}, terms=terms, augmentation={"views": 3})
         parts = parts_of(config, training_pages(config.data))
-        found.append(torch.cat([batch.pixels for batch in parts.loader.epoch(epoch)]))
+        found.append(torch.cat([batch.inputs for batch in parts.loader.epoch(epoch)]))
     assert torch.equal(*found)

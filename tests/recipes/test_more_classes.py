@@ -109,7 +109,7 @@ def test_labels_alone_see_all_classes_and_comparisons_those_of_the_teacher(confi
     found.distiller.eval()
     view = said(found, batch)
     _, losses = found.distiller(batch, view, CLOCK)
-    logits = found.distiller.student(batch.pixels)["logits"]
+    logits = found.distiller.student(batch.inputs)["logits"]
     expected = -torch.log_softmax(logits, -1)[:, 2].mean()
     torch.testing.assert_close(losses["supervised"], expected)
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -131,7 +131,7 @@ def test_a_run_goes_through_and_its_teacher_holds_what_new_pages_say_of_old_clas
         stages.evaluate(tmp_path / name)
         student = load_model(tmp_path / name / "model")
         assert student.labels == (*OLD, NEW)
-        pixels = next(parts(config).loader.epoch(0)).pixels
+        pixels = next(parts(config).loader.epoch(0)).inputs
         with torch.no_grad():
             wanted, found = load_model(old / "model")(pixels)["logits"], student(pixels)["logits"]
         p, q = torch.softmax(wanted, -1), torch.softmax(found[:, : len(OLD)], -1)

@@ -47,7 +47,7 @@ class PixelGradient:
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         score = student.outputs["logits"][:, 0].sum()
-        (gradient,) = torch.autograd.grad(score, batch.pixels, create_graph=True)
+        (gradient,) = torch.autograd.grad(score, batch.inputs, create_graph=True)
         return {"norm": gradient.square().sum()}
 
 
@@ -63,7 +63,7 @@ def test_total_is_the_weighted_sum_and_losses_are_unweighted(pair: Pair, batch: 
     student = pair.student.eval()
     distiller = Distiller(student, terms(("a", {"x": 1.0}, constant(2.0)), ("b", {"y": 3.0, "z": 4.0}, constant(0.5))))
     total, losses = distiller(batch, None, CLOCK)
-    logits = student(batch.pixels)["logits"].sum()
+    logits = student(batch.inputs)["logits"].sum()
     assert set(losses) == {"a", "b/y", "b/z"}
     torch.testing.assert_close(losses["b/z"], 4 * logits)
     torch.testing.assert_close(total, (2 * 1 + 0.5 * (3 + 4)) * logits)
@@ -140,10 +140,10 @@ def test_a_method_can_differentiate_the_student_with_respect_to_the_pixels(pair:
     student = pair.student.eval()
     total, _ = Distiller(student, [Term("g", PixelGradient(), constant(1.0))])(batch, None, CLOCK)
     total.backward()
-    pixels = batch.pixels.clone().requires_grad_()
+    pixels = batch.inputs.clone().requires_grad_()
     (expected,) = torch.autograd.grad(student(pixels)["logits"][:, 0].sum(), pixels)
     torch.testing.assert_close(total, expected.square().sum())
-    assert not batch.pixels.requires_grad
+    assert not batch.inputs.requires_grad
     assert any(p.grad is not None and p.grad.any() for p in student.parameters())
 
 
@@ -151,7 +151,7 @@ def test_a_method_can_run_the_student_again(pair: Pair, batch: Batch) -> None:
     distiller = Distiller(pair.student.eval(), terms(("a", {"x": 1.0}, constant(1.0))))
     again = distiller.look(batch, None, CLOCK)[1].again
     assert again is not None
-    other = 1 - batch.pixels
+    other = 1 - batch.inputs
     torch.testing.assert_close(again(other).outputs["logits"], pair.student(other)["logits"])
 
 

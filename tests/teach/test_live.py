@@ -17,7 +17,7 @@ ModelOf = Callable[[int], Model]
 def test_says_what_the_model_says_in_evaluation_mode(model_of: ModelOf, batch: Batch) -> None:
     model = model_of(0)
     with torch.no_grad():
-        expected = model_of(0).eval()(batch.pixels)["logits"]
+        expected = model_of(0).eval()(batch.inputs)["logits"]
     model.train()
     assert torch.equal(Live(model)(batch).outputs["logits"], expected)
 
@@ -54,7 +54,7 @@ def test_the_model_still_runs_whole_for_others(model_of: ModelOf, batch: Batch) 
     model = model_of(0)
     teacher = Live(model, taps=("stage:0",), outputs=False)
     teacher(batch)
-    assert model(batch.pixels)["logits"].shape == (4, 4)
+    assert model(batch.inputs)["logits"].shape == (4, 4)
     assert set(Live(model)(batch).outputs) == {"logits"}
 
 
@@ -63,10 +63,10 @@ def test_again_gives_the_gradient_to_the_pixels_and_none_to_the_weights(model_of
     teacher = Live(model, taps=("stage:0",), outputs=False)
     again = teacher(batch).again
     assert again is not None
-    pixels = batch.pixels.clone().requires_grad_()
+    pixels = batch.inputs.clone().requires_grad_()
     again(pixels).outputs["logits"][:, 1].sum().backward()
     reference = model_of(0).eval()
-    other = batch.pixels.clone().requires_grad_()
+    other = batch.inputs.clone().requires_grad_()
     reference(other)["logits"][:, 1].sum().backward()
     torch.testing.assert_close(pixels.grad, other.grad)
     assert all(p.grad is None for p in model.parameters())

@@ -105,7 +105,7 @@ def test_the_clock_comes_before_the_forward(parts: tuple[Distiller, Live, Lookin
 
 def test_a_finished_student_is_what_is_released(parts: tuple[Distiller, Live, Looking]) -> None:
     distiller, *_ = parts
-    pixels = batches()[0].pixels
+    pixels = batches()[0].inputs
     distiller.eval()
     with torch.no_grad():
         before = distiller.student(pixels)["logits"]

@@ -17,7 +17,7 @@ class _Hint(torch.nn.Module):
         self.taps = Taps(student, ["early"])
 
     def forward(self, batch, teacher, clock):
-        view = self.taps(batch.pixels)
+        view = self.taps(batch.inputs)
         loss = view.features["early"].square().mean() + view.outputs["logits"].square().mean()
         return loss, {"hint": loss}
 

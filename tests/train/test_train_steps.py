@@ -24,7 +24,7 @@ def test_equals_a_hand_written_loop_bit_for_bit(toy):
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": offsets, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=0.05, fused=True)
     for batch in loader.epoch(0):
-        logits = by_hand.student(batch.pixels)["logits"]
+        logits = by_hand.student(batch.inputs)["logits"]
         target = teacher(batch).outputs["logits"].detach()
         loss = functional.cross_entropy(logits, batch.targets["label"])
         loss = loss + functional.mse_loss(by_hand.projector(logits), target)
@@ -91,7 +91,7 @@ def test_logs_carry_the_scheduled_rate_and_detached_losses(toy):
 
 def _poisoned(loader, at):
     for number, batch in enumerate(loader.epoch(0)):
-        pixels = torch.full_like(batch.pixels, torch.inf) if number == at else batch.pixels
+        pixels = torch.full_like(batch.inputs, torch.inf) if number == at else batch.inputs
         yield Batch(pixels, batch.targets, batch.keys)
 
 
@@ -127,7 +127,7 @@ class _RootOfZero(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, batch, teacher, clock):
-        loss = self.weight.sqrt().sum() + 0 * self.student(batch.pixels)["logits"].sum()
+        loss = self.weight.sqrt().sum() + 0 * self.student(batch.inputs)["logits"].sum()
         return loss, {"root": loss}
 
 

@@ -55,7 +55,7 @@ class ToyDistiller(nn.Module):
         self.projector = nn.Linear(3, 3)
 
     def forward(self, batch: Batch, teacher: View | None, clock: Clock) -> tuple[Tensor, Mapping[str, Tensor]]:
-        logits = self.student(batch.pixels)["logits"]
+        logits = self.student(batch.inputs)["logits"]
         losses = {"supervised": functional.cross_entropy(logits, batch.targets["label"])}
         if teacher is not None:
             losses["hint"] = functional.mse_loss(self.projector(logits), teacher.outputs["logits"])
@@ -71,7 +71,7 @@ class ToyTeacher:
         self.weight = torch.randn(3, 3, generator=torch.Generator().manual_seed(5)).requires_grad_()
 
     def __call__(self, batch: Batch) -> View:
-        return View({"logits": batch.pixels.mean((2, 3)) @ self.weight})
+        return View({"logits": batch.inputs.mean((2, 3)) @ self.weight})
 
 
 class ToyLoader:

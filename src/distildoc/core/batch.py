@@ -22,14 +22,15 @@ class Key(NamedTuple):
 class Batch:
     """Some pages, ready for any model.
 
-    pixels   [B, 3, H, W], RGB in 0..1, normalised for nobody: each model owns its normalisation.
+    inputs   what every model is called with. Pages: pixels [B, 3, H, W], RGB in 0..1, normalised for nobody: each model
+             owns its normalisation.
     targets  by name, each with a leading axis of B. Classification has `label` [B] int64; detection has `boxes`
              [B, M, 4] (centre x, centre y, width, height, in shares of the network input), `classes` [B, M] int64,
              both padded (class UNLABELLED), and `origin` [B] int64: UNKNOWN, TRUE or PSEUDO.
     keys     one a page, in order.
     """
 
-    pixels: Tensor
+    inputs: Tensor
     targets: Mapping[str, Tensor]
     keys: tuple[Key, ...]
 
@@ -38,12 +39,12 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         targets = {name: value.to(device, non_blocking=True) for name, value in self.targets.items()}
-        return replace(self, pixels=self.pixels.to(device, non_blocking=True), targets=targets)
+        return replace(self, inputs=self.inputs.to(device, non_blocking=True), targets=targets)
 
     def select(self, rows: Tensor) -> "Batch":
         """The batch of some rows, in the order given ([N] int64)."""
         return Batch(
-            self.pixels[rows],
+            self.inputs[rows],
             {name: value[rows] for name, value in self.targets.items()},
             tuple(self.keys[i] for i in rows.tolist()),
         )

@@ -17,6 +17,6 @@ def page_generator(key: Key, *, seed: int, step: int) -> torch.Generator:
 
 def uniform_noise(batch: Batch, *, epsilon: float, seed: int, step: int) -> Tensor:
     """[B, 1, H, W], evenly in -epsilon..epsilon: one plane for all colours, so that grey pages stay grey."""
-    size = (1, *batch.pixels.shape[2:])
+    size = (1, *batch.inputs.shape[2:])
     planes = [torch.rand(size, generator=page_generator(key, seed=seed, step=step)) for key in batch.keys]
-    return epsilon * (2 * torch.stack(planes).to(batch.pixels) - 1)
+    return epsilon * (2 * torch.stack(planes).to(batch.inputs) - 1)

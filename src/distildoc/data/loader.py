@@ -133,11 +133,11 @@ class Loader:
 
     def _scaled(self, batch: Batch, epoch: int, step: int) -> Batch:
         longest = step_scale(self.scales, seed=self.seed, epoch=epoch, step=step)
-        share = longest / max(batch.pixels.shape[-2:])
-        size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in batch.pixels.shape[-2:]]
-        if size == list(batch.pixels.shape[-2:]):
+        share = longest / max(batch.inputs.shape[-2:])
+        size = [max(STRIDE, round(side * share / STRIDE) * STRIDE) for side in batch.inputs.shape[-2:]]
+        if size == list(batch.inputs.shape[-2:]):
             return batch
-        return replace(batch, pixels=interpolate(batch.pixels, size, mode="bilinear", antialias=True))
+        return replace(batch, inputs=interpolate(batch.inputs, size, mode="bilinear", antialias=True))
 
     def _batches(self, plan: list[list[View]]) -> Iterator[Batch]:
         for views, pixels in zip(plan, self._pixels(plan), strict=True):

@@ -41,7 +41,7 @@ class Attack:
 def right(model: Model, batches: Iterable[Batch]) -> Tensor:
     """Whether the model names each page right, [N] bool."""
     with evaluating(model):
-        return torch.cat([_right(model, batch.pixels, batch) for batch in batches])
+        return torch.cat([_right(model, batch.inputs, batch) for batch in batches])
 
 
 def withstood(model: Model, batches: Iterable[Batch], attack: Attack) -> Tensor:
@@ -54,7 +54,7 @@ def withstood(model: Model, batches: Iterable[Batch], attack: Attack) -> Tensor:
     found = []
     with evaluating(model), evaluating(source):
         for batch in batches:
-            held = _right(model, batch.pixels, batch)
+            held = _right(model, batch.inputs, batch)
             loss = _loss_of(source, columns[batch.targets["label"]])
             for moved in _attempts(loss, batch, attack):
                 held &= _right(model, moved, batch)
@@ -71,13 +71,13 @@ def share(hits: Tensor, *, confidence: float = 0.95) -> Score:
 
 def _attempts(loss: PageLoss, batch: Batch, attack: Attack) -> Iterator[Tensor]:
     if attack.steps == 0:
-        yield fgsm(loss, batch.pixels, epsilon=attack.epsilon)
+        yield fgsm(loss, batch.inputs, epsilon=attack.epsilon)
         return
     step = 2 * attack.epsilon / attack.steps
     for number in range(attack.restarts):
         noise = uniform_noise(batch, epsilon=attack.epsilon, seed=attack.seed, step=number)
-        start = clipped(batch.pixels + noise, batch.pixels, epsilon=attack.epsilon)
-        yield pgd(loss, batch.pixels, epsilon=attack.epsilon, steps=attack.steps, step=step, start=start)
+        start = clipped(batch.inputs + noise, batch.inputs, epsilon=attack.epsilon)
+        yield pgd(loss, batch.inputs, epsilon=attack.epsilon, steps=attack.steps, step=step, start=start)
 
 
 def _loss_of(model: Model, label: Tensor) -> PageLoss:

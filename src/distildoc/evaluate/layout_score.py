@@ -43,7 +43,7 @@ def outcomes_on(model: Detector, loader: Loader, *, limit: int = LIMIT) -> Layou
         if len(known):
             some = batch.select(known)
             truth += true_boxes(some)
-            found += [_within(page) for page in detect(model, some.pixels, limit=limit)]
+            found += [_within(page) for page in detect(model, some.inputs, limit=limit)]
     if not any(len(page.classes) for page in truth):
         raise InputError(f"{loader.pages.name}: no region on {len(truth)} pages with a known layout, nothing to score")
     return layout_outcomes(truth, found, loader.labels)

@@ -59,7 +59,7 @@ def certify(model: Model, batches: Iterable[Batch], smoothing: Smoothing) -> Cer
     found, truth = [], []
     with evaluating(model), torch.no_grad():
         for batch in batches:
-            for pixels, key in zip(batch.pixels, batch.keys, strict=True):
+            for pixels, key in zip(batch.inputs, batch.keys, strict=True):
                 found.append(_certify(model, pixels, key, smoothing))
             truth.append(batch.targets["label"])
     winner = torch.tensor([one for one, _ in found])

@@ -49,10 +49,10 @@ class Adversarial:
         probe, again = student.probe, student.again
         assert probe is not None and again is not None  # the distiller's student can always be run again
         label = batch.targets["label"]
-        start = batch.pixels.detach() + uniform_noise(batch, epsilon=self.epsilon, seed=self.seed, step=clock.step)
+        start = batch.inputs.detach() + uniform_noise(batch, epsilon=self.epsilon, seed=self.seed, step=clock.step)
         worst = pgd(
             lambda pixels: cross_entropy(probe(pixels).outputs["logits"], label),
-            batch.pixels,
+            batch.inputs,
             epsilon=self.epsilon,
             steps=self.steps,
             step=self.step,

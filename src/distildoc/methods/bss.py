@@ -73,9 +73,9 @@ class BoundarySamples:
             return {"boundary": 0.0 * full(own).sum()}
         target = self.targets(teaching.outputs["logits"][rows], label[rows], batch.select(rows), clock)
         moved = to_boundary(
-            teaching.again, batch.pixels[rows].detach(), label[rows], target, steps=self.steps, size=self.size
+            teaching.again, batch.inputs[rows].detach(), label[rows], target, steps=self.steps, size=self.size
         )
-        pixels = batch.pixels.detach().clone()
+        pixels = batch.inputs.detach().clone()
         pixels[rows] = moved
         found = student.again(pixels).outputs["logits"][rows]
         wanted = teaching.again(moved).outputs["logits"].detach()

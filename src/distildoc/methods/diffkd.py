@@ -143,7 +143,7 @@ class DiffKD(nn.Module):
     def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         generators = [page_generator(key, seed=self.seed, step=clock.step) for key in batch.keys]
         losses: dict[str, Tensor] = {}
-        with torch.autocast(batch.pixels.device.type, enabled=False):
+        with torch.autocast(batch.inputs.device.type, enabled=False):
             for spot in self.spots:
                 pages = spot(student, one(teacher), generators)
                 losses |= {f"{spot.tap}_{name}": values.mean() for name, values in pages.items()}

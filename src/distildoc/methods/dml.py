@@ -45,7 +45,7 @@ class MutualLearning(nn.Module):
         return student
 
     def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
-        peer = View(self.peer(batch.pixels.detach()))
+        peer = View(self.peer(batch.inputs.detach()))
         own, other = student.outputs["logits"], peer.outputs["logits"]
         learnt = [full(loss) for loss in self.labels(peer, batch).values()]
         learnt.append(_towards(own, other).mean())

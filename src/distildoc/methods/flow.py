@@ -129,7 +129,7 @@ class FlowByInformation:
         training = self.student.training
         with Taps(self.student.eval(), own, outputs=False) as look, torch.no_grad():
             for batch, teacher in pages:
-                for side, view in zip(sides, (look(batch.pixels), one(teacher)), strict=True):
+                for side, view in zip(sides, (look(batch.inputs), one(teacher)), strict=True):
                     side.add(view, batch.targets["label"])
         self.student.train(training)
         found = [side.information() for side in sides]

@@ -81,7 +81,7 @@ class OfTap:
     def __call__(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
         if teacher.again is None:
             raise ConfigError("gradient_features at a deeper tap runs the teacher again; drop the teacher's `cache`")
-        view = teacher.again(batch.pixels.detach().clone().requires_grad_())
+        view = teacher.again(batch.inputs.detach().clone().requires_grad_())
         logits, feature = view.outputs["logits"], view.features[self.tap]
         if self.draws:
             return drawn_feature_weights(logits, feature, draws=self.draws, generator=generator)
@@ -119,7 +119,7 @@ class GradientFeatures(nn.Module):
             return
         total, count, generator = 0.0, 0, None
         for batch, view in pages:
-            generator = generator or torch.Generator(batch.pixels.device).manual_seed(0)
+            generator = generator or torch.Generator(batch.inputs.device).manual_seed(0)
             weight = self.grids[1](self.weights(one(view), batch, generator))
             total, count = total + float(weight.double().sum()), count + weight.numel()
         if count and total <= 0:

@@ -79,7 +79,7 @@ class GradientAlignment:
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         other = one(teacher).again
         assert other is not None and student.again is not None  # needs.live_teacher; the student can always run again
-        pixels, found, said = batch.pixels, student, one(teacher)
+        pixels, found, said = batch.inputs, student, one(teacher)
         if self.variant == "noise":
             pixels = (pixels.detach() + self._noise(batch, clock)).clamp(0, 1).requires_grad_()
             found, said = student.again(pixels), other(pixels.detach())
@@ -108,11 +108,11 @@ class GradientAlignment:
         assert probe is not None  # as for `again`
         return pgd(
             lambda x: cross_entropy(probe(x).outputs["logits"], label),
-            batch.pixels,
+            batch.inputs,
             epsilon=self.epsilon,
             steps=self.steps,
             step=2 * self.epsilon / self.steps,
-            start=batch.pixels.detach() + self._noise(batch, clock),
+            start=batch.inputs.detach() + self._noise(batch, clock),
         )
 
 

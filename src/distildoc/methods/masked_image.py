@@ -58,20 +58,20 @@ class MaskedImage(nn.Module):
     def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         assert student.again is not None  # the distiller's student can always be run again
         hidden = self.hidden(batch, clock)
-        seen = student.again(torch.where(hidden, GREY, batch.pixels))
+        seen = student.again(torch.where(hidden, GREY, batch.inputs))
         found = functional.pixel_shuffle(self.decoder(self.grid(seen.features[TAP])), self.cell)
-        off = (full(found) - full(batch.pixels)).abs() * hidden
-        return {"l1": off.sum() / (hidden.sum() * batch.pixels.shape[1])}
+        off = (full(found) - full(batch.inputs)).abs() * hidden
+        return {"l1": off.sum() / (hidden.sum() * batch.inputs.shape[1])}
 
     def hidden(self, batch: Batch, clock: Clock) -> Tensor:
         """Which pixels are hidden, [B, 1, H, W]: a function of seed, page, view and step, not of the order of pages."""
-        rows, columns = (side // self.patch for side in batch.pixels.shape[2:])
+        rows, columns = (side // self.patch for side in batch.inputs.shape[2:])
         count = min(max(1, round(self.ratio * rows * columns)), rows * columns - 1)
         mask = torch.zeros(len(batch), rows * columns, dtype=torch.bool)
         for number, key in enumerate(batch.keys):
             order = torch.randperm(rows * columns, generator=page_generator(key, seed=self.seed, step=clock.step))
             mask[number, order[:count]] = True
-        grid = mask.view(-1, 1, rows, columns).to(batch.pixels.device)
+        grid = mask.view(-1, 1, rows, columns).to(batch.inputs.device)
         return grid.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
 
 

@@ -126,7 +126,7 @@ def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], ND
     """Logits [N, C] and targets [N] of a loader's pages; the model's mode is left as it was."""
     device = next(model.parameters()).device
     with evaluating(model), torch.no_grad():
-        found = [(model(b.pixels.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
+        found = [(model(b.inputs.to(device))["logits"].double().cpu(), b.targets["label"]) for b in loader.epoch(0)]
     logits, labels = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return logits, labels
 

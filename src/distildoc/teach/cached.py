@@ -59,7 +59,7 @@ class Cached:
         outputs: dict[str, Tensor] = {}
         features: dict[str, Tensor] = {}
         for slot, array in zip(self._slots, self._store.read(batch.keys, self._slots), strict=True):
-            values = torch.from_numpy(array).to(batch.pixels.device, non_blocking=True)
+            values = torch.from_numpy(array).to(batch.inputs.device, non_blocking=True)
             (outputs if slot.kind == "output" else features)[slot.name] = values.float()
         return View(outputs, features)
 

@@ -105,8 +105,8 @@ class Distiller(nn.Module):
             if teacher is not None and isinstance(term.method, Relabels) and term.weight(clock) != 0:
                 batch = term.method.relabel(batch, teacher)
         if self._pixel_gradients:
-            batch = replace(batch, pixels=batch.pixels.detach().requires_grad_())
-        view = self._run(batch.pixels, batch.targets)
+            batch = replace(batch, inputs=batch.inputs.detach().requires_grad_())
+        view = self._run(batch.inputs, batch.targets)
         return batch, replace(view, again=self._run, probe=self._probe)
 
     def release(self) -> Model:

@@ -41,10 +41,10 @@ class Live:
 
     def __call__(self, batch: Batch) -> View:
         self._taps.outputs = self._outputs
-        if next(self._model.parameters()).device != batch.pixels.device:  # `to` itself walks all modules at every step
-            self._model.to(batch.pixels.device)
+        if next(self._model.parameters()).device != batch.inputs.device:  # `to` itself walks all modules at every step
+            self._model.to(batch.inputs.device)
         with torch.no_grad():
-            view = self._taps(batch.pixels)
+            view = self._taps(batch.inputs)
         return replace(view, again=self._again, probe=self._again)
 
     def to(self, device: torch.device | str) -> "Live":
