@@ -10,6 +10,7 @@ from distildoc.study.jobs import plan
 FOLDER = Path(__file__).resolve().parents[1] / "studies"
 STUDIES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name != "systems")
 SYSTEMS = sorted((FOLDER / "systems").glob("*.yaml"))
+PILOTS = {"explainer_pilot"}  # choose a setting on validation pages, and no claim rests on them
 AXES = {
     "methods": {"method", "student"},
     "capacity_gap": {"teacher", "student"},
@@ -43,7 +44,7 @@ def test_a_shipped_study_names_only_what_exists(path: Path, tmp_path: Path, monk
 def test_the_study_of_a_system_can_be_planned(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILDOC_DATA", "/pages")
     study = read_study(path)
-    assert len(study.seeds) >= 3
+    assert len(study.seeds) >= 3 or path.stem in PILOTS
     assert plan(study, tmp_path).jobs
 
 

@@ -34,12 +34,12 @@ from distildoc.methods.vam import fits, layers_of
 from distildoc.models.build import build_model
 from distildoc.models.experts import Gate, gates_of
 from distildoc.models.load import load_model
+from distildoc.recipes.folder import RunFolder
 from distildoc.study.results import Entry, Results, read_results
 from distildoc.study.statistics import places_of
 from distildoc.train.records import read_records
 
 ARMS = ("supervised", "smoothing", "kd")
-TREE: Any = {"channels": 1, "experts": (2, 4), "inner": 8, "outer": 8}  # the student of explainer.yaml
 PERMUTATIONS = 10_000
 PAGES = 640  # validation pages at most, for what the classes look like and what the teacher confuses
 BLOCKS = 4  # of virtual attention, both ways: the default
@@ -57,8 +57,9 @@ def gates_at(entry: Entry) -> list[Gate]:
 
 def untrained(entry: Entry) -> list[Gate]:
     """The gates that a run began with."""
-    made = load_model(entry.folder / "model")
-    return gates_of(build_model("hme", labels=made.labels, size=made.normalise.size, seed=entry.seed, **TREE))
+    made, sizes = load_model(entry.folder / "model"), RunFolder(entry.folder).config().model.settings
+    known = {"labels": made.labels, "size": made.normalise.size, "channels": 1, "seed": entry.seed}
+    return gates_of(build_model("hme", **known, **sizes))
 
 
 def accuracies(results: Results, name: str) -> list[float]:
@@ -264,16 +265,16 @@ second study is a `cnn-micro`. Entropies in nats, means over children and seeds 
 accuracies of the second study with the study's own intervals over seeds and pages. q are the gates at temperature 1
 after training, which decide; d the annealed gates, averaged over training. Likeness of classes: correlation of their
 mean pages, or how much probability the teacher gives one for the other, on validation pages; p from 10,000
-permutations of the classes.
+permutations of the classes. [A second try](explainer_more.md) has gates that move, and another student.
 """
 
 
-def draw(results: Results) -> None:
+def draw(results: Results, path: Path) -> None:
     entry = arm(results, "kd")[0]
     model = load_model(entry.folder / "model")
     parents = [gate.parents.tolist() for gate in gates_of(model)]
     figure = tree_figure(parents, model.labels, title=f"KD, seed {entry.seed}: which blocks the classes read")
-    write_figure(figure, PAGE.parent / "explainer_tree.png")
+    write_figure(figure, path)
 
 
 def main() -> None:
@@ -283,16 +284,11 @@ def main() -> None:
     options = parser.parse_args()
     grown, attended = read_results(options.trees), read_results(options.vam)
     trees, parents, vam = entropies(grown), sharing(grown), attention(attended)
-    facts = {
-        "studies": ["studies/systems/explainer.yaml", "studies/systems/vam.yaml"],
-        "claims": claims(trees, parents, vam),
-        "trees": trees,
-        "parents": parents,
-        "vam": vam,
-    }
+    told_of = {"claims": claims(trees, parents, vam), "trees": trees, "parents": parents, "vam": vam}
+    facts = {"studies": ["studies/systems/explainer.yaml", "studies/systems/vam.yaml"], **told_of}
     seeds = sorted({*grown.seeds, *attended.seeds})
     print(write_result("systems/explainer", facts, seeds=seeds, software=["distildoc", "torch", "numpy", "scipy"]))
-    draw(grown)
+    draw(grown, PAGE.with_name("explainer_tree.png"))
     PAGE.write_text(page(facts), encoding="utf-8")
 
 

@@ -6,10 +6,11 @@ Every result carries a hash of the student, of the settings and of the pages; on
 import csv
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from distildoc.core.model import Model
 from distildoc.data.corruptions import KINDS, VERSION
@@ -21,9 +22,9 @@ from distildoc.models.load import fingerprint
 from distildoc.recipes.agreement import RESULT, agreement_exam
 from distildoc.recipes.attacks import RESULT as ATTACKS
 from distildoc.recipes.attacks import attacks_exam
-from distildoc.recipes.config import RunConfig
+from distildoc.recipes.config import ExamsConfig, RunConfig
 from distildoc.recipes.exam import Exam, exam_hash, is_done
-from distildoc.recipes.exams_config import CorruptionsConfig
+from distildoc.recipes.exams_config import AttacksConfig, CorruptionsConfig
 from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.pages import shifted_pages, test_pages
@@ -39,6 +40,7 @@ FORMAT = 1
 FOLDER = "exams"
 CORRUPTIONS = "corruptions.json"
 ENDED = "ended.json"  # settings of the exams that came to an end
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,57 @@ class _Student:
         return self.folder.path / FOLDER
 
 
+@dataclass(frozen=True)
+class _Kind(Generic[Settings]):
+    """One kind of exam.
+
+    asked    its settings, which are empty or None where it is not asked for.
+    lines    do it where it is not done yet, a line a result.
+    results  its files in the folder of exams.
+    """
+
+    asked: Callable[[ExamsConfig], Settings | None]
+    lines: Callable[[_Student, Settings, Screen], list[str]]
+    results: Callable[[RunConfig, Settings], list[str]]
+
+    def sit(self, student: _Student, wanted: ExamsConfig, screen: Screen) -> list[str]:
+        settings = self.asked(wanted)
+        return self.lines(student, settings, screen) if settings else []
+
+    def files(self, config: RunConfig, wanted: ExamsConfig) -> list[str]:
+        settings = self.asked(wanted)
+        return self.results(config, settings) if settings else []
+
+
+_KINDS = (
+    _Kind(
+        lambda wanted: wanted.shifted,
+        lambda student, _, screen: _shifted(student, screen),
+        lambda _, settings: [f"shifted/{name}/{REPORT}" for name in settings],
+    ),
+    _Kind(
+        lambda wanted: wanted.corruptions,
+        lambda student, settings, screen: [_corruptions(student, settings, screen)],
+        lambda *_: [CORRUPTIONS],
+    ),
+    _Kind(
+        lambda wanted: wanted.agreement,
+        lambda student, settings, screen: [agreement_exam(student.folder, settings, screen)],
+        lambda config, _: [Path(RESULT).name] if config.teacher is not None else [],
+    ),
+    _Kind(
+        lambda wanted: wanted.attacks,
+        lambda student, settings, screen: [_attacks(student, settings, screen)],
+        lambda *_: [Path(ATTACKS).name],
+    ),
+    _Kind(
+        lambda wanted: wanted.retrieval,
+        lambda student, settings, screen: [retrieval_exam(student.folder, settings, screen)],
+        lambda *_: [Path(RETRIEVAL).name],
+    ),
+)
+
+
 def exams(run: Path, screen: Screen = SILENT) -> list[str]:
     """Do the exams of a finished run that are not done; a line each. None where the run names none."""
     folder = RunFolder(run)
@@ -64,16 +117,7 @@ def exams(run: Path, screen: Screen = SILENT) -> list[str]:
         return []
     model, learnt = student_of_run(folder)
     student = _Student(folder, config, model, learnt, fingerprint(model))
-    lines = [_shifted(student, name, pages, screen) for name, pages in shifted_pages(config, model.labels).items()]
-    if config.exams.corruptions is not None:
-        lines.append(_corruptions(student, config.exams.corruptions, screen))
-    if config.exams.agreement is not None:
-        lines.append(agreement_exam(folder, config.exams.agreement, screen))
-    if config.exams.attacks is not None:
-        pages = _readable(test_pages(config.data, model.labels), folder)
-        lines.append(attacks_exam(folder, config.exams.attacks, pages, screen))
-    if config.exams.retrieval is not None:
-        lines.append(retrieval_exam(folder, config.exams.retrieval, screen))
+    lines = [line for kind in _KINDS for line in kind.sit(student, config.exams, screen)]
     if not exams_are_done(folder, config):
         write_text(student.exams / ENDED, json.dumps(config.exams.model_dump(mode="json"), indent=1) + "\n")
     return lines
@@ -84,17 +128,18 @@ def exams_are_done(folder: RunFolder, config: RunConfig) -> bool:
     wanted = config.exams
     if wanted is None:
         return True
-    files = [f"shifted/{name}/{REPORT}" for name in wanted.shifted]
-    files += [CORRUPTIONS] * (wanted.corruptions is not None)
-    files += [Path(RESULT).name] * (wanted.agreement is not None and config.teacher is not None)
-    files += [Path(ATTACKS).name] * (wanted.attacks is not None)
-    files += [Path(RETRIEVAL).name] * (wanted.retrieval is not None)
+    files = [file for kind in _KINDS for file in kind.files(config, wanted)]
     if not all((folder.path / FOLDER / file).is_file() for file in (ENDED, *files)):
         return False
     return read_json(folder.path / FOLDER / ENDED) == wanted.model_dump(mode="json")
 
 
-def _shifted(student: _Student, name: str, pages: PageSet, screen: Screen) -> str:
+def _shifted(student: _Student, screen: Screen) -> list[str]:
+    pages = shifted_pages(student.config, student.model.labels)
+    return [_evaluated(student, name, some, screen) for name, some in pages.items()]
+
+
+def _evaluated(student: _Student, name: str, pages: PageSet, screen: Screen) -> str:
     """An ordinary evaluation on other pages."""
     out = student.exams / "shifted" / name
     identity = exam_hash(student.fingerprint, name, pages)
@@ -133,6 +178,11 @@ def _corruptions(student: _Student, settings: CorruptionsConfig, screen: Screen)
     write_text(out, json.dumps(content, indent=1, allow_nan=False) + "\n")
     told = ", ".join(f"{name} {clean[name]:.4f} clean and {found.mean[name]:.4f} damaged" for name in clean)
     return f"{out}: {told}, {len(wanted)} settings of {len(pages)} pages"
+
+
+def _attacks(student: _Student, settings: AttacksConfig, screen: Screen) -> str:
+    pages = _readable(test_pages(student.config.data, student.model.labels), student.folder)
+    return attacks_exam(student.folder, settings, pages, screen)
 
 
 @contextmanager
