@@ -7,7 +7,9 @@ from torch import Tensor
 
 from distildoc.core.grids import as_map
 from distildoc.core.model import Model
+from distildoc.core.texts import Tokenise
 from distildoc.models.bodies import TimmMapBody, TimmPooledBody, is_channels_last
+from distildoc.schema.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Grid:
 
 
 def grid_of(model: Model, size: tuple[int, int]) -> Grid:
-    """The grid of a model that is given pages of (height, width) pixels."""
+    """The grid of a model that is given pages of (height, width) pixels; raises ConfigError for one of texts."""
+    if isinstance(model.normalise, Tokenise):
+        raise ConfigError("maps and patches are of pages; a model of texts has vectors alone (tap `penultimate`)")
     height, width = model.normalise.size or size
     body = model.body
     channels_last = isinstance(body, TimmPooledBody | TimmMapBody) and is_channels_last(body.network)
