@@ -95,7 +95,7 @@ def _text_usage(bundle: Bundle, texts: TextInput) -> str:
         "## Use\n\n"
         '```\npip install "distildoc[text]"\ndistildoc predict THIS_FOLDER texts.csv -o out/\n```\n\n'
         f"Without distildoc: `{graph.file}` reads `{graph.inputs[0]}` and `{graph.inputs[1]}`, int64 [batch, tokens], "
-        f"as the library tokenizers gives them with `{TOKENIZER}` for the first {texts.text_bytes} bytes of a text, and "
+        f"as the library tokenizers makes them with `{TOKENIZER}` of a text's first {texts.text_bytes} bytes, and "
         f"gives `{graph.outputs[0]}` [batch, {len(bundle.labels)}]; their softmax is the calibrated probabilities. "
         "Classes are in the order above."
     )

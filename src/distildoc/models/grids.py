@@ -18,14 +18,23 @@ class Grid:
 
     aspect         height / width of what the network sees.
     channels_last  its maps are [B, H, W, C].
+    texts          the network reads texts: only its vectors can be laid out.
     """
 
     skip: int = 0
     aspect: float = 1.0
     channels_last: bool = False
+    texts: bool = False
 
     def __call__(self, feature: Tensor) -> Tensor:
-        """[B, N, D] tokens, [B, C, H, W] maps or [B, D] vectors to [B, C, H, W]."""
+        """[B, N, D] tokens, [B, C, H, W] maps or [B, D] vectors to [B, C, H, W].
+
+        Raises ConfigError for the tokens of a text, which are no map.
+        """
+        if self.texts and feature.ndim != 2:
+            raise ConfigError(
+                "maps and patches are of pages, and this run reads texts; compare `penultimate`, a vector"
+            )
         if self.channels_last and feature.ndim == 4:
             feature = feature.permute(0, 3, 1, 2)
         return as_map(feature, skip=self.skip, aspect=self.aspect)
@@ -37,9 +46,9 @@ class Grid:
 
 
 def grid_of(model: Model, size: tuple[int, int]) -> Grid:
-    """The grid of a model that is given pages of (height, width) pixels; raises ConfigError for one of texts."""
+    """The grid of a model that is given pages of (height, width) pixels, or texts."""
     if isinstance(model.normalise, Tokenise):
-        raise ConfigError("maps and patches are of pages; a model of texts has vectors alone (tap `penultimate`)")
+        return Grid(texts=True)
     height, width = model.normalise.size or size
     body = model.body
     channels_last = isinstance(body, TimmPooledBody | TimmMapBody) and is_channels_last(body.network)

@@ -14,9 +14,10 @@ from distildoc.schema.errors import ConfigError, InputError
 
 
 def initial_text(config: RunConfig, labels: tuple[str, ...]) -> Model:
-    """The student with its initial weights; its word pieces are learnt from all training texts of the source, so that
-    runs that learn on a part of them, or from other labels, have the same ones. A run that starts from another keeps
-    that one's.
+    """The student with its initial weights.
+
+    Its pieces of words are learnt from all training texts of the source, so that runs on a part of them, or with other
+    labels, have the same ones. A run that starts from another keeps that one's.
     """
     name, seed = config.model.name, config.model.seed
     student = build_text_model(

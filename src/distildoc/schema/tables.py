@@ -8,14 +8,14 @@ from pathlib import Path
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.texts import MAX_TEXT_BYTES
 
-DELIMITERS = {".tsv": "\t", ".csv": ","}
+TABLES = (".tsv", ".csv")
 MAX_TABLE_BYTES = 1 << 30
 MAX_ROWS = 5_000_000
 
 
 def is_table(path: Path) -> bool:
     """Whether the name of a file is that of a table."""
-    return path.suffix.lower() in DELIMITERS
+    return path.suffix.lower() in TABLES
 
 
 def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -26,10 +26,9 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[
     """
     _check_file(path)
     tsv = path.suffix.lower() == ".tsv"
-    quoting = csv.QUOTE_NONE if tsv else csv.QUOTE_MINIMAL
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=DELIMITERS[path.suffix.lower()], quoting=quoting, strict=not tsv)
+            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if tsv else csv.reader(file, strict=True)
             header = next(reader, None)
             places = _places(path, header or [], columns)
             for number, row in enumerate(reader, start=1):
@@ -45,7 +44,7 @@ def _check_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"no file '{path}'")
     if not is_table(path):
-        raise InputError(f"cannot read a table from '{path}': readable are {' '.join(DELIMITERS)}")
+        raise InputError(f"cannot read a table from '{path}': readable are {' '.join(TABLES)}")
     size = 0
     with suppress(OSError):
         size = path.stat().st_size

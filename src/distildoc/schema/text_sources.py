@@ -6,11 +6,11 @@ from pathlib import Path
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.tables import DELIMITERS, is_table, table_rows
+from distildoc.schema.tables import TABLES, is_table, table_rows
 from distildoc.schema.texts import MAX_TEXT_BYTES, text_page
 
 PLAIN = (".txt",)
-TEXT_SUFFIXES = (*PLAIN, *DELIMITERS)
+TEXT_SUFFIXES = (*PLAIN, *TABLES)
 
 
 def texts_from(

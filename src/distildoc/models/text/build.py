@@ -30,6 +30,7 @@ from distildoc.schema.texts import TOKENIZER, open_tokenizer
 
 SOURCE = "text"  # of a recipe
 TOKENS = 128  # of a text at most, where nothing else is said
+LEAST_TOKENS = 8
 VOCABULARY = 8000
 CLASSIFIERS = tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
 classifier_config = partial(hub.config_from, kinds=CLASSIFIERS, noun="text classifier")
@@ -50,16 +51,18 @@ def build_text_model(
     """A classifier of texts for these labels.
 
     name        a preset of TEXT_MODELS, a hub id, or a local folder (config.json, safetensors, tokenizer.json).
-    texts       what a preset learns its word pieces from.
+    texts       what a preset learns its pieces of words from.
     tokenizer   the content of a tokenizer.json to use in their place; None: learnt, or the published one.
     pretrained  start from the published weights.
     seed        draws the initial weights.
     tokens      of a text at most; what comes after is cut.
-    vocabulary  word pieces that a preset learns at most.
+    vocabulary  pieces that a preset learns at most.
     settings    keyword arguments of `text_settings_of(name)`.
 
     Raises ConfigError for an unknown name, InputError for files that cannot be used.
     """
+    if tokens < LEAST_TOKENS:
+        raise ConfigError(f"model '{name}': `tokens` must be at least {LEAST_TOKENS}, got {tokens}")
     if pretrained and not is_published(name):
         raise ConfigError(f"model '{name}' has no published weights; set `pretrained: false`")
     with torch.random.fork_rng(devices=[]):
@@ -145,7 +148,7 @@ def _blank(config: PreTrainedConfig) -> nn.Module:
 def _mean(name: str, config: dict[str, Any], labels: Sequence[str], content: str) -> Model:
     linear = nn.Linear(config["hidden"], len(labels))
     recipe = {"source": SOURCE, "name": name, "config": config, "body": "mean", "head": linear_spec(linear)}
-    places = Places(penultimate="body", map="body", stages=("body.layers",))
+    places = Places(penultimate="body", map="body.embeddings", stages=("body.embeddings",))
     return Model(MeanBody(**config), linear, normalise=Tokenise(content), labels=labels, places=places, recipe=recipe)
 
 

@@ -24,6 +24,9 @@ class TextPreset:
     config: Callable[..., PreTrainedConfig | MeanConfig]
     about: str
 
+    def __str__(self) -> str:
+        return self.about
+
 
 def bert(
     vocabulary: int, tokens: int, *, width: int = 128, depth: int = 2, heads: int = 2, dropout: float = 0.1

@@ -1,4 +1,4 @@
-"""Tokenizers of models that bring none: word pieces learnt from texts, a pure function of the texts and two numbers."""
+"""Tokenizers of models that bring none: byte pairs learnt from texts, a pure function of the texts and two numbers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,25 +6,32 @@ from pathlib import Path
 from distildoc.schema.errors import InputError
 from distildoc.schema.texts import MAX_TOKENIZER_BYTES, TOKENIZER, open_tokenizer
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL = ("[PAD]", "[CLS]", "[SEP]")
 
 
 def learnt_tokenizer(texts: Iterable[str], *, vocabulary: int, tokens: int) -> str:
-    """The content of a tokenizer.json: lower-cased word pieces between [CLS] and [SEP], as BERT's.
+    """The content of a tokenizer.json: byte pairs of lower-cased words between [CLS] and [SEP]; no text is unknown.
 
-    vocabulary  at most so many pieces.
+    BERT's word pieces would be another vocabulary at every call: their trainer breaks ties by chance.
+    vocabulary  at most so many pieces, the 256 bytes and three special ones among them.
     tokens      at most so many a text, [CLS] and [SEP] among them; what comes after is cut.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts, trainer)
-    first, last = (tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", last), ("[CLS]", first))
+    tokenizer.post_processor = processors.BertProcessing(
+        ("[SEP]", SPECIAL.index("[SEP]")), ("[CLS]", SPECIAL.index("[CLS]"))
+    )
     tokenizer.enable_truncation(tokens)
     tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")
     return str(tokenizer.to_str())
