@@ -173,7 +173,7 @@ def with_timm(at: Setup) -> Epoch:
         student, teacher, criterion=nn.CrossEntropyLoss(), task_loss_weight=0.5, temperature=TEMPERATURE, verbose=False
     )
     optimiser = torch.optim.AdamW(student.parameters(), lr=LR, weight_decay=0.0, fused=True)
-    pixels = deepcopy(at.student.pixels)
+    pixels = deepcopy(at.student.entry)
     numbers = count()
     student.train()
 

@@ -90,7 +90,7 @@ def test_cka_compares_every_tap_of_one_with_every_tap_of_the_other(pages):
     student, teacher = network(0), network(1, channels=6)
     found = side_by_side(live(student), live(teacher, taps=("late",)), pages, preprocess=PREPROCESS)
     with torch.no_grad():
-        inputs = [model.pixels(pixels(pages)) for model in (student, teacher)]
+        inputs = [model.entry(pixels(pages)) for model in (student, teacher)]
         early, body = student.body[0](inputs[0]).flatten(1).numpy(), student.body(inputs[0]).numpy()
         late = teacher.body[:2](inputs[1]).flatten(1).numpy()
     expected = [[cka_debiased(gram(own), gram(late))] for own in (early, body)]

@@ -165,7 +165,7 @@ def test_the_student_says_the_sum_over_its_sub_classes_and_so_does_what_is_saved
     student = build(pair, subclasses=3).adapt(pair.student).eval()
     assert isinstance(student.head, SubclassHead) and student.body is pair.student.body
     with torch.no_grad():
-        raw = student.head.subclasses(student.body(student.pixels(batch.inputs))).view(6, 5, 3)
+        raw = student.head.subclasses(student.body(student.entry(batch.inputs))).view(6, 5, 3)
         said = student(batch.inputs)["logits"]
         torch.testing.assert_close(said.softmax(1), raw.flatten(1).softmax(1).view(6, 5, 3).sum(2))
         save_model(student, tmp_path / "model")
@@ -184,7 +184,7 @@ def test_its_graph_says_the_same(batch: Batch, tmp_path: Path) -> None:
     (found,) = session.run(None, {session.get_inputs()[0].name: batch.inputs.numpy()})
     assert isinstance(head, SubclassHead)
     with torch.no_grad():
-        raw = head.subclasses(body(student.pixels(batch.inputs))).double().numpy()
+        raw = head.subclasses(body(student.entry(batch.inputs))).double().numpy()
     np.testing.assert_allclose(softmax(found), softmax(raw).reshape(6, 5, 3).sum(2), atol=1e-6)
 
 

@@ -140,7 +140,7 @@ def test_only_a_linear_last_layer_reaches_negative_features(
         pair = pair_of("vit", "cnn")
         student = build(pair, projector=projector, last=last).adapt(pair.student)
         assert isinstance(student.head, ProjectedHead)
-        lowest[last] = student.head.projector(student.body(student.pixels(batch.inputs))).min().item()
+        lowest[last] = student.head.projector(student.body(student.entry(batch.inputs))).min().item()
     assert lowest["linear"] < 0
     assert lowest["relu"] == 0
 

@@ -84,7 +84,7 @@ def test_a_grey_detector_sees_the_same_on_grey_pages(published):
     luma = build_detector(str(folder), labels=KNOWN, size=SIZE, pretrained=True, channels=1).eval()
     with torch.no_grad():
         torch.testing.assert_close(luma(grey)["logits"], colour(grey)["logits"], atol=1e-3, rtol=1e-3)
-    assert luma.pixels(PAGES).shape[1] == 1
+    assert luma.entry(PAGES).shape[1] == 1
 
 
 def test_a_processor_says_how_pixels_are_normalised(published, tmp_path):

@@ -99,7 +99,7 @@ def test_pyramids_of_other_depths_do_not_fit():
 def test_a_reordered_head_gives_the_same_scores_in_another_order(name):
     model = small(name).eval()
     with torch.no_grad():
-        maps = model.body(model.pixels(PAGES))
+        maps = model.body(model.entry(PAGES))
         wanted, found = model.head(maps), reordered_decoder(model.head, [2, 0, 1])(maps)
     torch.testing.assert_close(found["logits"], wanted["logits"][..., [2, 0, 1]])
     torch.testing.assert_close(found["boxes"], wanted["boxes"])

@@ -56,7 +56,7 @@ def test_a_model_switched_to_its_map_loads_with_its_map(model, tmp_path):
     save_model(model, tmp_path / "model")
     with torch.no_grad():
         again = load_model(tmp_path / "model")
-        pixels = model.pixels(PAGES)
+        pixels = model.entry(PAGES)
         assert torch.equal(again.body(pixels), model.body(pixels))
         assert again.body(pixels).ndim == 4
 

@@ -18,7 +18,7 @@ def test_resampled_once_equals_the_interpolation_of_transformers(family, pages, 
     model = build_model(str(folder), labels=("a", "b"), size=size, pretrained=True).eval()
     asked = {} if interpolates_itself(whole) else {"interpolate_pos_encoding": True}
     with torch.no_grad():
-        normal = model.pixels(pages)
+        normal = model.entry(pages)
         torch.testing.assert_close(model.head(model.body(normal)), whole(normal, **asked).logits)
 
 

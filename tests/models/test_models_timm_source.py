@@ -99,7 +99,7 @@ def timm(monkeypatch):
 def test_body_and_head_equal_the_whole_network(name):
     model = build_model(name, labels=("a", "b"), size=(64, 64)).eval()
     network = model.body.network
-    pixels = model.pixels(PAGES)
+    pixels = model.entry(PAGES)
     with torch.no_grad():
         pooled = network(pixels)  # the classifier has been reset, so this is what the head reads
         torch.testing.assert_close(model(PAGES)["logits"], pooled @ model.head.weight.T + model.head.bias)
@@ -130,7 +130,7 @@ def test_a_tapped_map_has_its_channels_where_the_body_of_maps_has_them():
     grid = grid_of(model, (64, 96))
     pixels = torch.rand(2, 3, 64, 96)
     with Taps(model, ["map"]) as taps, torch.no_grad():
-        tapped, whole = grid(taps(pixels).features["map"]), map_body(model)(model.pixels(pixels))
+        tapped, whole = grid(taps(pixels).features["map"]), map_body(model)(model.entry(pixels))
     assert torch.equal(tapped, whole)
     assert grid.shape(shapes(model, ["map"], (64, 96))["map"])[0] == 12
     assert grid(torch.zeros(2, 12)).shape == (2, 12, 1, 1)

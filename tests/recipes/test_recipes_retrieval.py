@@ -42,7 +42,7 @@ def embedded(run: Path, pages) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.stack([preprocess(page.image(preprocess.longest_px)) for page in pages]).astype(np.float32) / 255
     pixels = np.broadcast_to(pixels, (*pixels.shape[:3], 3)).transpose(0, 3, 1, 2)
     with torch.no_grad():
-        rows = model.body(model.pixels(torch.from_numpy(pixels.copy())))
+        rows = model.body(model.entry(torch.from_numpy(pixels.copy())))
     return rows.double().numpy(), np.array([page.label for page in pages])
 
 

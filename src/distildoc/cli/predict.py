@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def predict(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder (with bundle.json).")],
-    files: Annotated[list[Path], typer.Argument(help="Images, multi-page TIFFs, PDFs, or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Images, TIFFs, PDFs, or folders of them; for texts .txt, .tsv, .csv.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     pages: Annotated[str | None, typer.Option("--pages", help="Pages of each file, as in 1-3,7 or 10-.")] = None,
     password: Annotated[str | None, typer.Option(help="Password of encrypted PDFs.")] = None,
@@ -39,6 +41,7 @@ def predict(
         ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Layouts: read pages without text (extra ocr).")] = False,
+    column: Annotated[str, typer.Option("--column", help="Texts: the column of a table that holds them.")] = "text",
     batch: Annotated[int | None, typer.Option(min=1, help="Pages a batch; default: 8, layouts 1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on past unreadable pages and count them.")] = False,
@@ -61,6 +64,7 @@ def predict(
             max_error=max_error,
             sure=sure,
             ocr=ocr,
+            column=column,
             skip_bad=skip_bad,
             progress=advance,
         )

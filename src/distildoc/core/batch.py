@@ -23,7 +23,7 @@ class Batch:
     """Some pages, ready for any model.
 
     inputs   what every model is called with. Pages: pixels [B, 3, H, W], RGB in 0..1, normalised for nobody: each model
-             owns its normalisation.
+             owns its normalisation. Texts: bytes [B, L] uint8, UTF-8 filled up with zeros, tokenised for nobody.
     targets  by name, each with a leading axis of B. Classification has `label` [B] int64; detection has `boxes`
              [B, M, 4] (centre x, centre y, width, height, in shares of the network input), `classes` [B, M] int64,
              both padded (class UNLABELLED), and `origin` [B] int64: UNKNOWN, TRUE or PSEUDO.

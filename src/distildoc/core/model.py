@@ -1,4 +1,4 @@
-"""Model: a network that owns its normalisation and its labels, split into a body and a head."""
+"""Model: a network that owns its normalisation, or its tokenizer, and its labels, split into a body and a head."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from distildoc.core.texts import Tokenise, Tokens
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, what Pillow's "L" conversion uses
 
@@ -68,9 +70,10 @@ class Places:
 
 
 class Model(nn.Module):
-    """pixels [B, 3, H, W] in 0..1 to named outputs; classification gives `logits` [B, C].
+    """The inputs of a Batch to named outputs; classification gives `logits` [B, C].
 
-    body     normalised pixels to what the head reads.
+    entry    pixels [B, 3, H, W] in 0..1 to normalised ones, or texts [B, L] to tokens [B, 2, T].
+    body     what the entry gives to what the head reads.
     head     what the body gives to logits; methods may replace it (SimKD), and what they put there is exported.
     recipe   plain JSON from which `models.load` rebuilds the modules before it reads the weights.
     """
@@ -80,13 +83,13 @@ class Model(nn.Module):
         body: nn.Module,
         head: nn.Module,
         *,
-        normalise: Normalise,
+        normalise: Normalise | Tokenise,
         labels: Sequence[str],
         places: Places,
         recipe: Mapping[str, object],
     ) -> None:
         super().__init__()
-        self.pixels = Pixels(normalise)
+        self.entry = Tokens(normalise) if isinstance(normalise, Tokenise) else Pixels(normalise)
         self.body = body
         self.head = head
         self.labels = tuple(labels)
@@ -94,12 +97,12 @@ class Model(nn.Module):
         self.recipe = dict(recipe)
 
     @property
-    def normalise(self) -> Normalise:
-        return self.pixels.normalise
+    def normalise(self) -> Normalise | Tokenise:
+        return self.entry.normalise
 
-    def forward(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    def forward(self, inputs: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """What a classifier says does not depend on the targets."""
-        return {"logits": self.head(self.body(self.pixels(pixels)))}
+        return {"logits": self.head(self.body(self.entry(inputs)))}
 
 
 class Detector(Model):
@@ -109,8 +112,8 @@ class Detector(Model):
     supervision (denoising queries, sampled proposals), so their losses come out of their forward (see View.outputs).
     """
 
-    def forward(self, pixels: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.head(self.body(self.pixels(pixels)), targets)
+    def forward(self, inputs: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.head(self.body(self.entry(inputs)), targets)
         return found
 
 

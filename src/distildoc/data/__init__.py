@@ -25,6 +25,7 @@ DATA: dict[str, str] = {
     "publaynet": "distildoc.data.readers.publaynet",
     "prima": "distildoc.data.readers.prima",
     "yolo": "distildoc.data.readers.yolo",
+    "table": "distildoc.data.readers.table",
     "label_studio": "distildoc.data.readers.label_studio",
 }
 

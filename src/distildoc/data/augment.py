@@ -171,8 +171,8 @@ class Augmentation:
 
 
 def squeezed(pixels: Pixels) -> Pixels:
-    """[H, W] where the three channels of [H, W, 3] are equal, otherwise the pixels as they are."""
-    if pixels.ndim == 2:
+    """[H, W] where the three channels of [H, W, 3] are equal, otherwise what it is given."""
+    if pixels.ndim < 3:
         return pixels
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     if np.array_equal(red, green) and np.array_equal(red, blue):

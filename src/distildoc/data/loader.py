@@ -11,6 +11,7 @@ same for all processes. Targets are shares of the network input and need no chan
 whoever caches refuses a loader whose `scales` are not empty.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 
@@ -28,6 +29,7 @@ from distildoc.data.pageset import PageSet
 from distildoc.data.targets import ClassTargets, Targets, View
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.preprocess import Preprocess, to_network_input
+from distildoc.schema.texts import TextInput
 
 STRIDE = 32  # pixels; sides of a scaled batch are multiples, as networks with five halvings want them
 
@@ -52,7 +54,7 @@ class Loader:
 
     pages: PageSet
     labels: Sequence[str]
-    preprocess: Preprocess
+    preprocess: Preprocess | TextInput
     augmentation: Augmentation | None = None
     _: KW_ONLY
     batch: int
@@ -144,8 +146,12 @@ class Loader:
             if isinstance(pixels, str):
                 raise InputError(pixels)
             keys = tuple(Key(self.pages.pages[index].id, augmentation) for index, augmentation in views)
-            network = torch.from_numpy(to_network_input(pixels.numpy().transpose(0, 2, 3, 1)))
-            yield Batch(network, self._targets(views), keys)
+            yield Batch(self._network(pixels), self._targets(views), keys)
+
+    def _network(self, rows: Tensor) -> Tensor:
+        if isinstance(self.preprocess, TextInput):
+            return rows
+        return torch.from_numpy(to_network_input(rows.numpy().transpose(0, 2, 3, 1)))
 
     def _pixels(self, plan: list[list[View]]) -> Iterator[Tensor | str]:
         if not self.workers:
@@ -180,7 +186,7 @@ class _Views(Dataset[Tensor | str]):
     """Views of pages as bytes; remembers pages, and bounded views, while there is room."""
 
     def __init__(
-        self, pages: PageSet, preprocess: Preprocess, augmentation: Augmentation | None, cache_bytes: int
+        self, pages: PageSet, preprocess: Preprocess | TextInput, augmentation: Augmentation | None, cache_bytes: int
     ) -> None:
         self.pages = pages.pages
         self.preprocess = preprocess
@@ -190,8 +196,8 @@ class _Views(Dataset[Tensor | str]):
         self.unseen = len(pages)  # pages that may yet need room
 
     def __getitem__(self, views: list[View]) -> Tensor | str:
-        """[B, 3, H, W] bytes, or why a page cannot be read: exceptions lose their one line between processes."""
-        pixels = np.empty((len(views), 3, self.preprocess.height, self.preprocess.width), dtype=np.uint8)
+        """[B, 3, H, W] bytes, of texts [B, L]; or why a page cannot be read: exceptions lose their line on the way."""
+        pixels = np.empty((len(views), *self.preprocess.shape), dtype=np.uint8)
         try:
             for row, view in enumerate(views):
                 shown = self._view(*view)
@@ -214,7 +220,7 @@ class _Views(Dataset[Tensor | str]):
     def _page(self, index: int) -> NDArray[np.uint8]:
         if (index, 0) in self.kept:
             return self.kept[index, 0]
-        page = squeezed(self.preprocess(self.pages[index].image(self.preprocess.longest_px)))
+        page = squeezed(self.preprocess.of(self.pages[index]))
         self.unseen = max(0, self.unseen - 1)
         self._keep((index, 0), page, reserve=0)
         return page
@@ -226,4 +232,5 @@ class _Views(Dataset[Tensor | str]):
 
     @property
     def _largest(self) -> int:
-        return self.preprocess.height * self.preprocess.width * (1 if self.preprocess.grey else 3)
+        size = math.prod(self.preprocess.shape)
+        return size // 3 if isinstance(self.preprocess, Preprocess) and self.preprocess.grey else size

@@ -220,6 +220,8 @@ class _Unreadable:
 
 
 def _decoded(page: Page) -> FailedPage | None:
+    if page.text is not None:
+        return None  # its reader has seen it
     try:
         _check_shape(page, page.image(64).size)  # decoders read the whole file all the same
     except InputError as error:

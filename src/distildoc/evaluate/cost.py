@@ -36,21 +36,28 @@ class Session(Protocol):
     def run(self, output_names: Sequence[str] | None, input_feed: dict[str, Any]) -> Any: ...
 
 
-def macs(model: nn.Module, size: tuple[int, int]) -> int:
-    """Multiply-adds of one forward on one page of (height, width) pixels.
+def macs(model: nn.Module, size: tuple[int, int], *, text: int | None = None) -> int:
+    """Multiply-adds of one forward on one page of (height, width) pixels, or on one text of so many bytes.
 
     Counted: convolutions, matrix products and attention, by torch's FLOP counter (two FLOPs a multiply-add). Not
     counted: normalisation, activations, softmax, resizing, additions, and what detectors sample from their maps
     (deformable attention, RoI align), sort and suppress. The page is blank: a detector that works through proposals
     is counted, and timed, with those it makes of it.
     """
-    parameter = next(model.parameters())
-    pixels = torch.zeros(1, 3, *size, device=parameter.device)
+    inputs = _example(model, size, text)
     counter = FlopCounterMode(display=False)
     # the fused attention kernels are opaque to the counter on CPU; the plain one is matrix products
     with evaluating(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(pixels)
+        model(inputs)
     return int(counter.get_total_flops()) // 2
+
+
+def _example(model: nn.Module, size: tuple[int, int], text: int | None) -> torch.Tensor:
+    """A blank page, or a text of one-letter words."""
+    device = next(model.parameters()).device
+    if text is None:
+        return torch.zeros(1, 3, *size, device=device)
+    return torch.tensor([list((b"a " * text)[:text])], dtype=torch.uint8, device=device)
 
 
 def latency(call: Callable[[], object], *, threads: int, runs: int = RUNS, warm_up: int = WARM_UP) -> Latency:
@@ -66,16 +73,18 @@ def latency(call: Callable[[], object], *, threads: int, runs: int = RUNS, warm_
     return Latency(float(median), float(p90), runs, threads)
 
 
-def torch_latency(model: nn.Module, size: tuple[int, int], *, threads: int = 1, runs: int = RUNS) -> Latency:
-    """Forward of one page of (height, width) pixels on CPU with so many threads; pixels in, logits out.
+def torch_latency(
+    model: nn.Module, size: tuple[int, int], *, threads: int = 1, runs: int = RUNS, text: int | None = None
+) -> Latency:
+    """Forward of one page of (height, width) pixels, or one text, on CPU with so many threads; logits out.
 
     On an accelerator the call waits for the result. The process keeps the number of threads it had.
     """
-    device = next(model.parameters()).device
-    pixels = torch.zeros(1, 3, *size, device=device)
+    inputs = _example(model, size, text)
+    device = inputs.device
 
     def call() -> None:
-        model(pixels)
+        model(inputs)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
@@ -96,15 +105,19 @@ def session_latency(session: Session, size: tuple[int, int], *, runs: int = RUNS
     return latency(lambda: session.run(None, {name: pixels}), threads=threads, runs=runs)
 
 
-def cost_of(model: nn.Module, size: tuple[int, int], *, threads: int = 1, runs: int = RUNS) -> dict[str, float]:
-    """Cost for a Report: parameters, macs, latency_ms (median, batch 1), latency_p90_ms, threads, height, width."""
-    timed = torch_latency(model, size, threads=threads, runs=runs)
+def cost_of(
+    model: nn.Module, size: tuple[int, int], *, threads: int = 1, runs: int = RUNS, text: int | None = None
+) -> dict[str, float]:
+    """Cost for a Report: parameters, macs, latency_ms (median, batch 1), latency_p90_ms, threads, and of what: height
+    and width of a page, or text_bytes of a text.
+    """
+    timed = torch_latency(model, size, threads=threads, runs=runs, text=text)
+    seen = {"height": size[0], "width": size[1]} if text is None else {"text_bytes": text}
     return {
         "parameters": parameter_count(model),
-        "macs": macs(model, size),
+        "macs": macs(model, size, text=text),
         "latency_ms": round(timed.median_ms, 4),
         "latency_p90_ms": round(timed.p90_ms, 4),
         "threads": threads,
-        "height": size[0],
-        "width": size[1],
+        **seen,
     }

@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.preprocess import Preprocess
+from distildoc.schema.texts import TextInput
 
 T = TypeVar("T")
-Forward = Callable[[NDArray[np.uint8]], Iterable[T]]  # [B, H, W, 3] bytes to one answer a page
+Forward = Callable[[NDArray[np.uint8]], Iterable[T]]  # [B, H, W, 3] bytes, or [B, L] of texts, to one answer a page
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A page and the (width, height) in pixels of its image as it was read."""
+    """A page and the (width, height) in pixels of its image as it was read; (0, 0) for a text."""
 
     page: Page
     size: tuple[int, int]
 
 
 def streamed(
-    pages: Iterable[Page], preprocess: Preprocess, forward: "Forward[T]", *, batch: int
+    pages: Iterable[Page], preprocess: Preprocess | TextInput, forward: "Forward[T]", *, batch: int
 ) -> Iterator[tuple[Decoded, T] | FailedPage]:
     """Answers in page order; a page that cannot be read comes back as a FailedPage in its place."""
     waiting: list[tuple[Decoded, NDArray[np.uint8]] | FailedPage] = []
@@ -38,8 +39,10 @@ def streamed(
     yield from _run(waiting, forward)
 
 
-def _read(page: Page, preprocess: Preprocess) -> tuple[Decoded, NDArray[np.uint8]] | FailedPage:
+def _read(page: Page, preprocess: Preprocess | TextInput) -> tuple[Decoded, NDArray[np.uint8]] | FailedPage:
     try:
+        if isinstance(preprocess, TextInput):
+            return Decoded(page, (0, 0)), preprocess.of(page)
         image = page.image(preprocess.longest_px)
         return Decoded(page, image.size), preprocess(image)
     except InputError as error:

@@ -13,7 +13,8 @@ from distildoc.predict.classify import classified, softmax
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Classification
-from distildoc.schema.preprocess import Preprocess, to_network_input
+from distildoc.schema.preprocess import Preprocess
+from distildoc.schema.texts import TextInput
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class TorchPredictor:
     def __init__(
         self,
         model: Model,
-        preprocess: Preprocess,
+        preprocess: Preprocess | TextInput,
         *,
         temperature: float = 1.0,
         batch: int = 32,
@@ -67,7 +68,7 @@ class TorchPredictor:
 
     def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         device = next(self.model.parameters()).device
-        inputs = torch.from_numpy(to_network_input(pixels)).to(device)
+        inputs = torch.from_numpy(self.preprocess.network(pixels)).to(device)
         with evaluating(self.model), torch.no_grad():
             logits = self.model(inputs)["logits"]
         return np.asarray(logits.float().cpu().numpy(), np.float32)

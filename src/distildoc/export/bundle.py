@@ -6,15 +6,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from distildoc.core.model import Detector, Model, parameter_count
+from distildoc.core.texts import Tokenise
 from distildoc.export.detector_onnx import detector_to_onnx
 from distildoc.export.docling import docling_files, why_not_docling
 from distildoc.export.model_card import model_card
+from distildoc.export.text_onnx import text_to_onnx, tokenizer_of
 from distildoc.export.to_onnx import to_onnx
 from distildoc.models.load import fingerprint
 from distildoc.schema.bundle import DEFAULT_THRESHOLD, DESCRIPTION, Bundle, Graph, read_bundle, stored
 from distildoc.schema.preprocess import Preprocess
 from distildoc.schema.report import Report
 from distildoc.schema.selective import SelectiveCurve
+from distildoc.schema.texts import TOKENIZER, TextInput
 from distildoc.schema.writing import new_folder
 
 GRAPH = "model.onnx"
@@ -27,7 +30,7 @@ def write_bundle(
     folder: str | Path,
     model: Model,
     *,
-    preprocess: Preprocess,
+    preprocess: Preprocess | TextInput,
     temperature: float = 1.0,
     thresholds: Mapping[str, float] | None = None,
     nms_iou: float | None = None,
@@ -80,8 +83,11 @@ def _thresholds(model: Model, wanted: Mapping[str, float] | None) -> dict[str, f
     return {**dict.fromkeys(model.labels, DEFAULT_THRESHOLD), **(wanted or {})}
 
 
-def _write_graph(model: Model, folder: Path, preprocess: Preprocess, temperature: float) -> Graph:
-    """The graph, and for a detector the files that make the folder a docling layout model."""
+def _write_graph(model: Model, folder: Path, preprocess: Preprocess | TextInput, temperature: float) -> Graph:
+    """The graph; with a text model's tokenizer, or with what makes the folder a docling layout model."""
+    if isinstance(preprocess, TextInput):
+        (folder / TOKENIZER).write_text(tokenizer_of(model), encoding="utf-8")
+        return text_to_onnx(model, folder / GRAPH, temperature=temperature)
     if not isinstance(model, Detector):
         size = (preprocess.height, preprocess.width)
         return to_onnx(model, folder / GRAPH, size=size, temperature=temperature)
@@ -93,5 +99,7 @@ def _write_graph(model: Model, folder: Path, preprocess: Preprocess, temperature
     return detector_to_onnx(model, folder / GRAPH, preprocess)
 
 
-def _obstacle(model: Model, preprocess: Preprocess) -> str | None:
+def _obstacle(model: Model, preprocess: Preprocess | TextInput) -> str | None:
+    if isinstance(preprocess, TextInput) or isinstance(model.normalise, Tokenise):
+        return None
     return why_not_docling(model.labels, preprocess, channels=len(model.normalise.mean))

@@ -7,7 +7,7 @@ trace of the machine that made it.
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from distildoc.schema.errors import InputError
 
 OPSET = 18
 OLD_OPSET = 17  # what the tracing exporter, the second choice, is sure of
+BATCH: Mapping[int, str] = {0: "batch"}  # dynamic axes of a graph on pages
 EXAMPLES = 2  # pages to export with; one would make the batch a constant
 
 logger = logging.getLogger(__name__)
@@ -55,14 +56,21 @@ def write_graph(network: nn.Module, examples: tuple[Tensor, ...], path: Path, po
     logger.info("exported by tracing, because the graph exporter failed: %s", reason)
 
 
-def write_traced(network: nn.Module, examples: tuple[Tensor, ...], path: Path, ports: Ports) -> None:
+def write_traced(
+    network: nn.Module,
+    examples: tuple[Tensor, ...],
+    path: Path,
+    ports: Ports,
+    *,
+    axes: Mapping[int, str] = BATCH,
+) -> None:
     """Write a module by tracing alone: no detector of transformers passes the other exporter, which takes minutes.
 
-    Raises InputError where it cannot be written.
+    axes  the dynamic axes of the inputs, by name. Raises InputError where it cannot be written.
     """
     try:
         with _silence():
-            _export_trace(network, examples, path, ports)
+            _export_trace(network, examples, path, ports, axes)
     except OSError:
         raise
     except Exception as error:  # the exporter raises whatever its passes raise
@@ -109,7 +117,13 @@ def _export_graph(network: nn.Module, examples: tuple[Tensor, ...], path: Path, 
     )
 
 
-def _export_trace(network: nn.Module, examples: tuple[Tensor, ...], path: Path, ports: Ports) -> None:
+def _export_trace(
+    network: nn.Module,
+    examples: tuple[Tensor, ...],
+    path: Path,
+    ports: Ports,
+    axes: Mapping[int, str] = BATCH,
+) -> None:
     torch.onnx.export(
         network,
         examples,
@@ -118,7 +132,7 @@ def _export_trace(network: nn.Module, examples: tuple[Tensor, ...], path: Path, 
         verbose=False,
         input_names=list(ports.inputs),
         output_names=list(ports.outputs),
-        dynamic_axes={name: {0: "batch"} for name in (*ports.inputs, *ports.outputs)},
+        dynamic_axes={**{name: dict(axes) for name in ports.inputs}, **{name: dict(BATCH) for name in ports.outputs}},
         opset_version=OLD_OPSET,
     )
 

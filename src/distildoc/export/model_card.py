@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from distildoc.export.abstaining_text import abstaining_text
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.report import Report, Score
+from distildoc.schema.texts import TOKENIZER, TextInput
 
 FITS = {"stretch": "stretched", "pad": "scaled with its aspect kept and padded in white"}
 DOCLING = """## In docling
@@ -45,14 +46,15 @@ def model_card(bundle: Bundle, report: Report | None, *, obstacle: str | None = 
     obstacle  what keeps a layout bundle from being a docling layout model; None where nothing does.
     """
     layouts = bundle.task == "detection"
-    parts = [_front(layouts), *(_layout_text(bundle, obstacle) if layouts else (_purpose(bundle), _usage(bundle)))]
+    parts = [_front(bundle), *(_layout_text(bundle, obstacle) if layouts else (_purpose(bundle), _usage(bundle)))]
     parts += [_scores(report), abstaining_text(bundle.selective), _facts("Cost", bundle.cost)]
     parts += [_facts("Origin", bundle.source), _facts("Made with", bundle.versions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front(layouts: bool) -> str:
-    pipeline = "object-detection" if layouts else "image-classification"
+def _front(bundle: Bundle) -> str:
+    classifies = "text-classification" if bundle.reads_texts else "image-classification"
+    pipeline = "object-detection" if bundle.task == "detection" else classifies
     return "\n".join(
         ["---", "library_name: distildoc", f"pipeline_tag: {pipeline}", "tags:", "- document", "- onnx", "---"]
     )
@@ -60,16 +62,19 @@ def _front(layouts: bool) -> str:
 
 def _purpose(bundle: Bundle) -> str:
     labels = ", ".join(bundle.labels)
+    what, kind = ("text", "Text") if bundle.reads_texts else ("page", "Document page")
     return (
-        f"# Document page classifier `{bundle.id}`\n\n"
-        f"Sorts pages into {len(bundle.labels)} classes: {labels}.\n\n"
-        "Its probabilities are calibrated on validation pages "
-        f"(temperature {bundle.temperature:.4g}, inside the graph). It saw only pages of these classes: any other page "
-        "is given one of them all the same."
+        f"# {kind} classifier `{bundle.id}`\n\n"
+        f"Sorts {what}s into {len(bundle.labels)} classes: {labels}.\n\n"
+        f"Its probabilities are calibrated on validation {what}s "
+        f"(temperature {bundle.temperature:.4g}, inside the graph). It saw only {what}s of these classes: any other "
+        f"{what} is given one of them all the same."
     )
 
 
 def _usage(bundle: Bundle) -> str:
+    if isinstance(bundle.preprocess, TextInput):
+        return _text_usage(bundle, bundle.preprocess)
     colour = "grey, three equal channels" if bundle.preprocess.grey else "RGB"
     fit = FITS[bundle.preprocess.fit]
     graph = bundle.graph
@@ -84,9 +89,21 @@ def _usage(bundle: Bundle) -> str:
     )
 
 
+def _text_usage(bundle: Bundle, texts: TextInput) -> str:
+    graph = bundle.graph
+    return (
+        "## Use\n\n"
+        '```\npip install "distildoc[text]"\ndistildoc predict THIS_FOLDER texts.csv -o out/\n```\n\n'
+        f"Without distildoc: `{graph.file}` reads `{graph.inputs[0]}` and `{graph.inputs[1]}`, int64 [batch, tokens], "
+        f"as the library tokenizers makes them with `{TOKENIZER}` of a text's first {texts.text_bytes} bytes, and "
+        f"gives `{graph.outputs[0]}` [batch, {len(bundle.labels)}]; their softmax is the calibrated probabilities. "
+        "Classes are in the order above."
+    )
+
+
 def _layout_text(bundle: Bundle, obstacle: str | None) -> list[str]:
     """What a layout model finds, and how to run it: with distildoc, in docling, or by hand."""
-    height, width, graph = bundle.preprocess.height, bundle.preprocess.width, bundle.graph
+    height, width, graph = bundle.pixels.height, bundle.pixels.width, bundle.graph
     rows = "\n".join(f"| {label} | {bundle.thresholds[label]:.3g} |" for label in bundle.labels)
     overlap = (
         "" if bundle.nms_iou is None else f" Regions that overlap by more than {bundle.nms_iou:.2g} (IoU) are one."
@@ -96,7 +113,7 @@ def _layout_text(bundle: Bundle, obstacle: str | None) -> list[str]:
         f"Regions are shown from these scores on:{overlap}\n\n| class | least score |\n|---|---|\n{rows}",
         "## Use\n\n```\npip install distildoc\ndistildoc predict THIS_FOLDER file.pdf -o out/\n```\n\n"
         f"Without distildoc: `{graph.file}` reads `{graph.inputs[0]}`, float32 [batch, 3, {height}, {width}] in 0..1 "
-        f"(RGB; the page {FITS[bundle.preprocess.fit]}), and `{graph.inputs[1]}`, int64 [batch, 2], width and height "
+        f"(RGB; the page {FITS[bundle.pixels.fit]}), and `{graph.inputs[1]}`, int64 [batch, 2], width and height "
         "of the page; it gives class numbers, boxes (left, top, right, bottom in pixels of the page) and scores.",
         f"## In docling\n\nNot a docling layout model: {obstacle}." if obstacle else DOCLING,
     ]

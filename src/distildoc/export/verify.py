@@ -15,7 +15,6 @@ from distildoc.predict.classify import softmax
 from distildoc.predict.onnx_runtime import OnnxClassifier, load
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.preprocess import to_network_input
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,13 @@ def _compare(
         decoded = [pixels for pixels in map(predictor.pixels_of, chunk) if not isinstance(pixels, FailedPage)]
         failed += len(chunk) - len(decoded)
         if decoded:
-            inputs = to_network_input(np.stack(decoded))
+            inputs = predictor.bundle.preprocess.network(np.stack(decoded))
             compared.append((predictor.run(inputs), _student(model, inputs) / predictor.bundle.temperature))
     model.train(training)
     return compared, failed
 
 
-def _student(model: Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _student(model: Model, inputs: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
     device = next(model.parameters()).device
     with torch.no_grad():
         logits: NDArray[np.float32] = model(torch.from_numpy(inputs).to(device))["logits"].float().cpu().numpy()

@@ -104,7 +104,7 @@ def _compare(
 ) -> tuple[_Tally, int, int]:
     """What both say of each page, the number of pages, and that of unreadable ones."""
     tally, compared, failed, training = _Tally(), 0, 0, model.training
-    student = Regions(model, predictor.bundle.preprocess).eval()
+    student = Regions(model, predictor.bundle.pixels).eval()
     for page in pages:
         inputs = _inputs(predictor, page)
         if inputs is None:
@@ -119,7 +119,7 @@ def _compare(
 
 
 def _inputs(predictor: OnnxLayout, page: Page | FailedPage) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-    pixels = pixels_of(page, predictor.bundle.preprocess)
+    pixels = pixels_of(page, predictor.bundle.pixels)
     if isinstance(pixels, FailedPage) or isinstance(page, FailedPage):
         return None
     return to_network_input(pixels[None]), np.array([page_size(page)], np.int64)

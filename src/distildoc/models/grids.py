@@ -7,7 +7,9 @@ from torch import Tensor
 
 from distildoc.core.grids import as_map
 from distildoc.core.model import Model
+from distildoc.core.texts import Tokenise
 from distildoc.models.bodies import TimmMapBody, TimmPooledBody, is_channels_last
+from distildoc.schema.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,23 @@ class Grid:
 
     aspect         height / width of what the network sees.
     channels_last  its maps are [B, H, W, C].
+    texts          the network reads texts: only its vectors can be laid out.
     """
 
     skip: int = 0
     aspect: float = 1.0
     channels_last: bool = False
+    texts: bool = False
 
     def __call__(self, feature: Tensor) -> Tensor:
-        """[B, N, D] tokens, [B, C, H, W] maps or [B, D] vectors to [B, C, H, W]."""
+        """[B, N, D] tokens, [B, C, H, W] maps or [B, D] vectors to [B, C, H, W].
+
+        Raises ConfigError for the tokens of a text, which are no map.
+        """
+        if self.texts and feature.ndim != 2:
+            raise ConfigError(
+                "maps and patches are of pages, and this run reads texts; compare `penultimate`, a vector"
+            )
         if self.channels_last and feature.ndim == 4:
             feature = feature.permute(0, 3, 1, 2)
         return as_map(feature, skip=self.skip, aspect=self.aspect)
@@ -35,7 +46,9 @@ class Grid:
 
 
 def grid_of(model: Model, size: tuple[int, int]) -> Grid:
-    """The grid of a model that is given pages of (height, width) pixels."""
+    """The grid of a model that is given pages of (height, width) pixels, or texts."""
+    if isinstance(model.normalise, Tokenise):
+        return Grid(texts=True)
     height, width = model.normalise.size or size
     body = model.body
     channels_last = isinstance(body, TimmPooledBody | TimmMapBody) and is_channels_last(body.network)

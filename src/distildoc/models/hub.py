@@ -52,14 +52,14 @@ def is_hub_id(name: str) -> bool:
     return HUB_ID.fullmatch(name) is not None
 
 
-def folder_of(name: str, *, weights: bool) -> Path:
+def folder_of(name: str, *, weights: bool, more: Sequence[str] = ()) -> Path:
     """The local folder of a network; for a hub id, its files are fetched or found in the cache.
 
-    Raises InputError where neither works, and names the way out.
+    more  other files that are wanted. Raises InputError where neither works, and names the way out.
     """
     if Path(name).is_dir():
         return Path(name)
-    patterns = ["config.json", PROCESSOR]
+    patterns = ["config.json", PROCESSOR, *more]
     if weights:
         patterns += ["model*.safetensors", "model.safetensors.index.json"]
     try:

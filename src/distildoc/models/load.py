@@ -16,9 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distildoc.core.model import Detector, Model, Normalise, Places
+from distildoc.core.texts import Tokenise
 from distildoc.models.build import body_from
 from distildoc.models.detectors.parts import detector_body, detector_head, is_detector
 from distildoc.models.heads import build_head
+from distildoc.models.text.build import SOURCE as TEXT
+from distildoc.models.text.build import text_body
 from distildoc.schema.errors import InputError
 from distildoc.schema.json_files import read_json
 from distildoc.schema.writing import new_folder
@@ -27,6 +30,7 @@ FORMAT = 1
 StartWith = Literal["body", "all", "classes"]  # what a model takes from the one it starts from
 DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"
+MAX_BYTES = 64 << 20  # of model.json, which holds the tokenizer of a model that reads texts
 
 
 def save_model(model: Model, folder: str | Path) -> None:
@@ -50,7 +54,7 @@ def load_model(folder: str | Path) -> Model:
     Raises InputError, naming the file, where something is missing, truncated or does not fit.
     """
     path = Path(folder) / DESCRIPTION
-    content = read_json(path)
+    content = read_json(path, max_bytes=MAX_BYTES)
     if content.get("format") != FORMAT:
         raise InputError(f"{path}: format {content.get('format')!r}, this version reads {FORMAT}")
     try:
@@ -84,7 +88,7 @@ def load_start(model: Model, folder: str | Path, *, take: StartWith) -> None:
             _load_classes(model, _weights_in(Path(folder)))
         return
     path = _weights_in(Path(folder))
-    labels = read_json(path.parent / DESCRIPTION).get("labels")
+    labels = read_json(path.parent / DESCRIPTION, max_bytes=MAX_BYTES).get("labels")
     if labels != list(model.labels):
         raise InputError(
             f"{path.parent}: its head knows other labels ({_shown(labels)}) than this model ({_shown(model.labels)}); "
@@ -95,7 +99,7 @@ def load_start(model: Model, folder: str | Path, *, take: StartWith) -> None:
 
 def _load_classes(model: Model, path: Path) -> None:
     """The rows of another linear head whose classes this one knows too; the others keep their initial weights."""
-    labels, found = read_json(path.parent / DESCRIPTION).get("labels"), _tensors(path)
+    labels, found = read_json(path.parent / DESCRIPTION, max_bytes=MAX_BYTES).get("labels"), _tensors(path)
     names = [str(label) for label in labels] if isinstance(labels, list) else []
     shared = [name for name in model.labels if name in names]
     here, there = [model.labels.index(name) for name in shared], [names.index(name) for name in shared]
@@ -154,14 +158,11 @@ def _blank(content: Mapping[str, object]) -> Model:
     labels = content["labels"]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError("`labels` must be a list of names")
-    size, spec = normalise["size"], _mapping(recipe, "head")
-    detects = is_detector(recipe)
+    spec, detects = _mapping(recipe, "head"), is_detector(recipe)
     return (Detector if detects else Model)(
-        detector_body(recipe) if detects else body_from(recipe),
+        detector_body(recipe) if detects else _body(recipe),
         detector_head(spec) if detects else build_head(spec),
-        normalise=Normalise(
-            _numbers(normalise["mean"]), _numbers(normalise["std"]), None if size is None else _pair(size)
-        ),
+        normalise=_normalise(normalise),
         labels=labels,
         places=Places(
             penultimate=str(places["penultimate"]),
@@ -172,6 +173,17 @@ def _blank(content: Mapping[str, object]) -> Model:
         ),
         recipe=recipe,
     )
+
+
+def _body(recipe: Mapping[str, object]) -> nn.Module:
+    return text_body(recipe) if recipe.get("source") == TEXT else body_from(recipe)
+
+
+def _normalise(content: Mapping[str, object]) -> Normalise | Tokenise:
+    if "tokenizer" in content:
+        return Tokenise(str(content["tokenizer"]))
+    size = content["size"]
+    return Normalise(_numbers(content["mean"]), _numbers(content["std"]), None if size is None else _pair(size))
 
 
 def _mapping(content: Mapping[str, object], key: str) -> dict[str, object]:

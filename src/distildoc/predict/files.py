@@ -20,6 +20,7 @@ from distildoc.schema.errors import InputError, closest
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Classification, Layout
 from distildoc.schema.sources import count_pages, pages_from, parse_page_range
+from distildoc.schema.text_sources import count_texts, texts_from
 from distildoc.schema.writing import new_files
 
 Result = Classification | Reading  # what writers get
@@ -69,6 +70,7 @@ def predict_files(
     max_error: float | None = None,
     sure: float | None = None,
     ocr: bool = False,
+    column: str = "text",
     skip_bad: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
@@ -81,6 +83,7 @@ def predict_files(
     max_error   classes: abstain from pages, least sure first, so that this error rate is kept (predict/abstaining.py).
     sure        classes: probability with which it is to be kept on pages like those of validation.
     ocr         layouts: read pages that carry no text (extra `ocr`).
+    column      texts: the column of a table that holds them.
     skip_bad    let pages that cannot be read stand in the results as failed; else the first one raises InputError.
     progress    called with (done, total) after every page.
 
@@ -91,8 +94,14 @@ def predict_files(
     wanted_scores = parse_thresholds(thresholds, described.labels)
     opened = open_bundle(bundle, batch=batch, threads=threads, thresholds=wanted_scores, max_error=max_error, sure=sure)
     wanted = None if pages is None else parse_page_range(pages)
-    total = count_pages(paths, recursive=recursive, pages=wanted, password=password)
-    stream = pages_from(paths, recursive=recursive, pages=wanted, password=password)
+    if described.reads_texts:
+        if wanted is not None or password is not None:
+            raise InputError("--pages and --password are for documents; this bundle reads texts")
+        total = count_texts(paths, recursive=recursive, column=column)
+        stream = texts_from(paths, recursive=recursive, column=column)
+    else:
+        total = count_pages(paths, recursive=recursive, pages=wanted, password=password)
+        stream = pages_from(paths, recursive=recursive, pages=wanted, password=password)
     results = _results(opened(stream), _words_of(described.task, writers, ocr=ocr, threads=threads))
     counts = Counter[str]()
     with new_files(Path(out)) as part:

@@ -69,7 +69,7 @@ class OnnxLayout:
 
     def raw(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """All K regions of each page with their scores; an unreadable page comes back as a FailedPage in its place."""
-        stream = decoded(pages, self.bundle.preprocess)
+        stream = decoded(pages, self.bundle.pixels)
         while chunk := list(islice(stream, self.batch)):
             yield from self._laid_out([_measured(entry) for entry in chunk])
 

@@ -1,8 +1,9 @@
-"""A classification bundle on onnxruntime, on the CPU."""
+"""A classification bundle, of pages or of texts, on onnxruntime, on the CPU."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,10 @@ from distildoc.schema.bundle import Bundle
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Classification
-from distildoc.schema.preprocess import to_network_input
+from distildoc.schema.texts import MAX_TOKENIZER_BYTES, TOKENIZER, open_tokenizer, texts_of, tokens_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 class OnnxClassifier:
@@ -45,6 +49,7 @@ class OnnxClassifier:
         self.batch = batch
         self.choice = _choice(self.bundle, max_error, sure, where=str(folder))
         self._session = open_session(Path(folder) / self.bundle.graph.file, threads)
+        self._tokenizer = _tokenizer(Path(folder)) if self.bundle.reads_texts else None
         classes = check_graph(self._session, self.bundle, str(folder))[self.bundle.graph.outputs[0]][-1]
         if classes != len(self.labels):
             raise InputError(f"{folder}: the graph gives {classes} classes, bundle.json names {len(self.labels)}")
@@ -59,18 +64,21 @@ class OnnxClassifier:
         while chunk := list(islice(stream, self.batch)):
             yield from self._classified(chunk)
 
-    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """[B, height, width, 3] bytes, as `bundle.preprocess` makes them, to calibrated logits [B, classes]."""
-        return self.run(to_network_input(pixels))
+    def logits(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[B, height, width, 3] bytes, or [B, L] of texts, as `bundle.preprocess` makes them, to calibrated logits
+        [B, classes].
+        """
+        return self.run(self.bundle.preprocess.network(rows))
 
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[B, 3, height, width] in 0..1 to calibrated logits [B, classes]."""
+    def run(self, inputs: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels [B, 3, height, width] in 0..1, or texts [B, L], to calibrated logits [B, classes]."""
         graph = self.bundle.graph
-        (logits,) = self._session.run([graph.outputs[0]], {graph.inputs[0]: pixels})
+        arrays = (inputs,) if self._tokenizer is None else tokens_of(self._tokenizer, texts_of(inputs.astype(np.uint8)))
+        (logits,) = self._session.run([graph.outputs[0]], dict(zip(graph.inputs, arrays, strict=True)))
         return np.asarray(logits, dtype=np.float32)
 
     def pixels_of(self, page: Page | FailedPage) -> NDArray[np.uint8] | FailedPage:
-        """[height, width, 3] bytes of a page, or why there are none."""
+        """[height, width, 3] bytes of a page, or [L] of a text; or why there are none."""
         return pixels_of(page, self.bundle.preprocess)
 
     def _classified(self, chunk: Sequence[Decoded]) -> Iterator[Classification | FailedPage]:
@@ -87,6 +95,13 @@ class OnnxClassifier:
 def load(folder: str | Path, *, batch: int = 8, threads: int | None = None) -> OnnxClassifier:
     """Open a classification bundle; `load(folder)(pages)` gives a prediction for every page."""
     return OnnxClassifier(folder, batch=batch, threads=threads)
+
+
+def _tokenizer(folder: Path) -> "Tokenizer":
+    path = folder / TOKENIZER
+    if path.stat().st_size > MAX_TOKENIZER_BYTES:
+        raise InputError(f"{path}: {path.stat().st_size} bytes, more than {MAX_TOKENIZER_BYTES} for a tokenizer")
+    return open_tokenizer(path.read_text(encoding="utf-8"), str(path))
 
 
 def _choice(bundle: Bundle, max_error: float | None, sure: float | None, *, where: str) -> Choice | None:

@@ -8,7 +8,7 @@ import onnxruntime
 from distildoc.schema.bundle import Bundle, read_bundle
 from distildoc.schema.errors import InputError
 
-PREDICTS = {"classification": "the classes of pages", "detection": "the layout of pages"}
+PREDICTS = {"classification": "the classes of pages or texts", "detection": "the layout of pages"}
 
 
 def open_session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
@@ -37,12 +37,12 @@ def check_graph(session: onnxruntime.InferenceSession, bundle: Bundle, where: st
     """Shapes of the outputs, by name, once inputs and outputs are those of bundle.json; InputError otherwise."""
     inputs = {item.name: item.shape for item in session.get_inputs()}
     outputs = {item.name: item.shape for item in session.get_outputs()}
-    size = [3, bundle.preprocess.height, bundle.preprocess.width]
     if set(inputs) != set(bundle.graph.inputs) or not set(bundle.graph.outputs) <= set(outputs):
         raise InputError(
             f"{where}: the graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, bundle.json says "
             f"{list(bundle.graph.inputs)} and {list(bundle.graph.outputs)}; export the bundle again"
         )
-    if inputs[bundle.graph.inputs[0]][1:] != size:
+    size = None if bundle.reads_texts else list(bundle.preprocess.shape)
+    if size is not None and inputs[bundle.graph.inputs[0]][1:] != size:
         raise InputError(f"{where}: the graph reads {inputs[bundle.graph.inputs[0]]}, bundle.json says {size} a page")
     return outputs

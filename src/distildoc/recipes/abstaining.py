@@ -13,7 +13,7 @@ from distildoc.metrics.selective import selective_curve
 from distildoc.predict.classify import softmax
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.pages import listed_pages
-from distildoc.recipes.sizes import preprocess_of
+from distildoc.recipes.sizes import input_of
 from distildoc.schema.errors import InputError
 from distildoc.schema.selective import SelectiveCurve, curve_from_json
 
@@ -38,7 +38,7 @@ def exported_curve(config: RunConfig, student: Model, learnt: Mapping[str, Any])
             raise InputError(f"run.json: {error}; train the run again") from None
     try:
         _, validation = listed_pages(config.data)
-        logits, targets = labelled_logits(TorchPredictor(student, preprocess_of(config)), validation.pages)
+        logits, targets = labelled_logits(TorchPredictor(student, input_of(config)), validation.pages)
     except InputError as error:
         logger.warning("the bundle cannot abstain, its curve needs the validation pages: %s", error)
         return None

@@ -16,7 +16,7 @@ from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.recipes.config import RampConfig, RunConfig, TermConfig
 from distildoc.recipes.pages import Splits
 from distildoc.recipes.settings import checked_settings
-from distildoc.recipes.sizes import augmentation_of, preprocess_of, size_of
+from distildoc.recipes.sizes import augmentation_of, input_of, size_of
 from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import known_of, teacher_models, teacher_of, teacher_thresholds, weights_of
 from distildoc.schema.errors import ConfigError
@@ -47,7 +47,7 @@ def loader_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 
     return Loader(
         splits.train,
         splits.train.labels,
-        preprocess_of(config),
+        input_of(config),
         augmentation,
         targets=TASKS[config.task].targets(config, splits.train, augmentation),
         scales=config.input.scales,

@@ -17,6 +17,8 @@ from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
 from distildoc.data.pageset import PageSet
 from distildoc.data.readers.folder import read as read_folder
+from distildoc.data.readers.table import is_table
+from distildoc.data.readers.table import read as read_table
 from distildoc.data.targets import ClassTargets, Targets
 from distildoc.evaluate.corruption import class_scores
 from distildoc.evaluate.cost import cost_of
@@ -35,7 +37,8 @@ from distildoc.recipes.begin import built
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.exam import Exam, summary
 from distildoc.recipes.folder import RunFolder, write_text
-from distildoc.recipes.sizes import preprocess_of, size_of
+from distildoc.recipes.sizes import input_of, size_of
+from distildoc.recipes.texts import initial_text
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import Page
 from distildoc.schema.predictions import Classification, Predictor
@@ -47,6 +50,8 @@ Learnt = Mapping[str, Any]
 
 
 def initial(config: RunConfig, labels: tuple[str, ...]) -> Model:
+    if config.input.text_bytes is not None:
+        return initial_text(config, labels)
     return built(config, labels, build_model, settings_of=settings_of)
 
 
@@ -75,14 +80,16 @@ def learnt(config: RunConfig, student: Model, loader: Loader) -> dict[str, objec
 
 
 def labelled(path: Path) -> PageSet:
-    """A folder with one folder of pages a class."""
-    return read_folder(path=path)
+    """A folder with one folder of pages a class, or a table with the columns `text` and `label`."""
+    return read_table(path=path) if is_table(path) else read_folder(path=path)
 
 
 def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -> str:
     predictor = _predictor(config, student, learnt)
     found = _scored(predictor, exam)
-    found = replace(found, report=replace(found.report, cost=cost_of(student, size_of(config))))
+    found = replace(
+        found, report=replace(found.report, cost=cost_of(student, size_of(config), text=config.input.text_bytes))
+    )
     write_evaluation(found, exam.out)
     raw = report_of(_without_temperature(found.table, predictor.temperature), source={"temperature": "1"})
     write_text(exam.out / "report_uncalibrated.json", json.dumps(raw.to_json(), indent=1) + "\n")
@@ -104,7 +111,7 @@ def export(student: Model, learnt: Learnt, *, config: RunConfig, folder: RunFold
     return write_bundle(
         folder.bundle,
         student,
-        preprocess=preprocess_of(config),
+        preprocess=input_of(config),
         temperature=float(learnt["temperature"]),
         selective=exported_curve(config, student, learnt),
         source=folder.source(),
@@ -132,7 +139,7 @@ def logits_on(model: nn.Module, loader: Loader) -> tuple[NDArray[np.float64], ND
 
 
 def _predictor(config: RunConfig, student: Model, learnt: Learnt) -> TorchPredictor:
-    return TorchPredictor(student, preprocess_of(config), temperature=float(learnt["temperature"]))
+    return TorchPredictor(student, input_of(config), temperature=float(learnt["temperature"]))
 
 
 def _scored(predictor: Predictor[Classification], exam: Exam) -> Evaluation:

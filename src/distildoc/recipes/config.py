@@ -78,6 +78,7 @@ class InputConfig(Strict):
     fit: Literal["stretch", "pad"] = "stretch"
     grey: bool = True  # drop colour
     scales: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()  # longest sides in pixels, one a batch; empty: off
+    text_bytes: Annotated[int, Field(ge=16, le=1 << 16)] | None = None  # texts, not pages: bytes of UTF-8 that are read
 
 
 class ModelConfig(Choice):
@@ -176,6 +177,27 @@ class RunConfig(Strict):
     train: TrainConfig = TrainConfig()
     export: ExportConfig = ExportConfig()
     exams: ExamsConfig | None = None  # does not count when runs are told apart
+
+    @model_validator(mode="after")
+    def _texts_have_no_pixels(self) -> Self:
+        if self.input.text_bytes is None:
+            return self
+        exams = self.exams or ExamsConfig()
+        pixels = {
+            "task: detection": self.task == "detection",
+            "augmentation": self.augmentation is not None,
+            "input.scales": bool(self.input.scales),
+            "exams.corruptions": exams.corruptions is not None,
+            "exams.attacks": exams.attacks is not None,
+            "exams.agreement": exams.agreement is not None,
+            "exams.retrieval": exams.retrieval is not None,
+        }
+        for key, asked in pixels.items():
+            if asked:
+                raise ValueError(
+                    f"{key} is for pages, and with `input.text_bytes` the run reads texts; drop one of them"
+                )
+        return self
 
     @model_validator(mode="after")
     def _attacks_are_on_classes(self) -> Self:

@@ -12,6 +12,7 @@ from distildoc.models.detectors.build import build_detector
 from distildoc.models.detectors.presets import DETECTORS
 from distildoc.models.detectors.rcnn.presets import RCNNS
 from distildoc.models.presets import MODELS
+from distildoc.models.text.presets import TEXT_MODELS
 from distildoc.schema.errors import InputError
 from distildoc.tasks.classification import classification
 from distildoc.tasks.detection import detection
@@ -64,7 +65,12 @@ def needs_of(module: ModuleType) -> list[str]:
 
 def model_rows() -> list[Row]:
     """Name, task and description of every preset."""
-    tables = (("classification", MODELS), ("detection", DETECTORS), ("detection", RCNNS))
+    tables = (
+        ("classification", MODELS),
+        ("classification", TEXT_MODELS),
+        ("detection", DETECTORS),
+        ("detection", RCNNS),
+    )
     return [
         {"name": name, "task": task, "model": str(preset)} for task, table in tables for name, preset in table.items()
     ]

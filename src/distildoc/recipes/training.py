@@ -18,7 +18,7 @@ from distildoc.recipes.files import config_hash, short_hash
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
-from distildoc.recipes.sizes import preprocess_of
+from distildoc.recipes.sizes import input_of
 from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import (
     cache_folders,
@@ -198,7 +198,7 @@ def validation_loader(config: RunConfig, pages: PageSet) -> Loader:
     return Loader(
         pages,
         pages.labels,
-        preprocess_of(config),
+        input_of(config),
         targets=TASKS[config.task].targets(config, pages, None),
         batch=EVALUATION_BATCH,
         seed=0,

@@ -3,6 +3,8 @@
 bundle.json   format, task, labels, preprocessing, temperature, thresholds, graph, hashes, where it comes from
 model.onnx    classification: pixels [batch, 3, height, width] in 0..1 to logits [batch, classes], already calibrated;
               detection: pixels and page sizes to labels, boxes in pixels of the page, and scores
+              texts: input_ids and attention_mask int64 [batch, tokens] to logits as above
+tokenizer.json  texts: how they become tokens, for the library tokenizers
 README.md     model card; not hashed, people may add to it
 report.json   the evaluation, where there was one
 
@@ -10,6 +12,7 @@ A layout bundle is a docling layout model too: config.json and preprocessor_conf
 
 Format 2 added thresholds and nms_iou, for detection. A classification bundle is still written in format 1, which can
 say all of it, so that its id stays and earlier versions read it. Format 3 is one with the curve it can abstain by.
+Format 4 is a classifier of texts: `preprocess` says how many bytes of a text are read, and a curve may be there.
 """
 
 import hashlib
@@ -24,10 +27,12 @@ from distildoc.schema.errors import InputError, closest
 from distildoc.schema.json_files import read_json
 from distildoc.schema.preprocess import Preprocess
 from distildoc.schema.selective import SelectiveCurve, curve_from_json
+from distildoc.schema.texts import MAX_TEXT_BYTES, TOKENIZER, TextInput
 
 FORMATS = {"classification": 1, "detection": 2}  # by task; raised when the meaning of a field changes
 ABSTAINS = 3  # format of a classification bundle with a curve
-READS = (*FORMATS.values(), ABSTAINS)
+TEXTS = 4  # format of a bundle that reads texts
+READS = (*FORMATS.values(), ABSTAINS, TEXTS)
 DESCRIPTION = "bundle.json"
 MAX_FILE_BYTES = 2 << 30  # what one ONNX file can hold
 MAX_SIDE_PX = 8192
@@ -73,7 +78,7 @@ class Bundle:
 
     task: str
     labels: tuple[str, ...]
-    preprocess: Preprocess
+    preprocess: Preprocess | TextInput
     temperature: float
     graph: Graph
     files: Mapping[str, Stored]
@@ -95,6 +100,18 @@ class Bundle:
                 raise ValueError(f"'thresholds' names no class with '{name}'; {closest(name, self.labels)}")
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether its inputs are texts, not pages."""
+        return isinstance(self.preprocess, TextInput)
+
+    @property
+    def pixels(self) -> Preprocess:
+        """How pages become pixels; raises InputError for a bundle that reads texts."""
+        if isinstance(self.preprocess, TextInput):
+            raise InputError("this bundle reads texts, not pages; give a .txt, .tsv or .csv file")
+        return self.preprocess
+
+    @property
     def id(self) -> str:
         """16 hex digits of everything above: the same id, the same predictions."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
@@ -104,10 +121,11 @@ class Bundle:
         fields = asdict(self)
         if self.task == "classification":
             del fields["thresholds"], fields["nms_iou"]
+        known = TEXTS if self.reads_texts else None
         if self.selective is None:
             del fields["selective"]
-            return {"format": FORMATS[self.task], **fields}
-        return {"format": ABSTAINS, **fields, "selective": self.selective.to_json()}
+            return {"format": known or FORMATS[self.task], **fields}
+        return {"format": known or ABSTAINS, **fields, "selective": self.selective.to_json()}
 
 
 def read_bundle(folder: str | Path) -> Bundle:
@@ -129,12 +147,13 @@ def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
     if content.get("format") not in READS:
         known = ", ".join(map(str, READS))
         raise InputError(f"{where}: bundle format {content.get('format')!r}, this version reads {known}; {WAY_OUT}")
-    layouts, abstains = content["format"] == FORMATS["detection"], content["format"] == ABSTAINS
+    layouts, texts = content["format"] == FORMATS["detection"], content["format"] == TEXTS
+    abstains = content["format"] == ABSTAINS or (texts and "selective" in content)
     try:
         bundle = Bundle(
             task=_text(content["task"], "task"),
             labels=_labels(content["labels"]),
-            preprocess=_preprocess(_mapping(content["preprocess"], "preprocess")),
+            preprocess=(_text_input if texts else _preprocess)(_mapping(content["preprocess"], "preprocess")),
             temperature=_positive(content["temperature"], "temperature"),
             graph=_graph(_mapping(content["graph"], "graph")),
             files=_each(content["files"], "files", _stored),
@@ -150,8 +169,10 @@ def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
         raise InputError(f"{where}: the bundle has no field {error}; {WAY_OUT}") from None
     except ValueError as error:
         raise InputError(f"{where}: {error}; {WAY_OUT}") from None
-    if bundle.graph.file not in bundle.files:
-        raise InputError(f"{where}: the graph '{bundle.graph.file}' is not among its files; {WAY_OUT}")
+    needed = {"graph": bundle.graph.file, **({"tokenizer": TOKENIZER} if texts else {})}
+    for what, name in needed.items():
+        if name not in bundle.files:
+            raise InputError(f"{where}: the {what} '{name}' is not among its files; {WAY_OUT}")
     return bundle
 
 
@@ -186,6 +207,11 @@ def _preprocess(value: Mapping[str, object]) -> Preprocess:
     if not isinstance(grey, bool):
         raise ValueError(f"'preprocess.grey' must be true or false, got {grey!r}")
     return Preprocess(height, width, _fit(value["fit"]), grey)
+
+
+def _text_input(value: Mapping[str, object]) -> TextInput:
+    _known(value, ("text_bytes",), "preprocess")
+    return TextInput(_whole(value["text_bytes"], "preprocess.text_bytes", MAX_TEXT_BYTES))
 
 
 def _fit(value: object) -> Literal["stretch", "pad"]:

@@ -31,6 +31,7 @@ class Page:
     size    (width, height) in pixels that the regions are counted in; the stored image may have another.
     group   kind of document, e.g. a DocLayNet category, for scores by group; None where it is not known.
     document  the document the page is from, where the source is an image of one of its pages; None: the source itself.
+    text    the text, of a record that is one and has no pixels (schema/texts.py); None for a page.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Page:
     size: tuple[int, int] | None = None
     group: str | None = None
     document: str | None = None
+    text: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.regions is not None and (self.size is None or min(self.size) < 1):

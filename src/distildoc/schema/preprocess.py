@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from distildoc.schema.pages import Page
+
 Fit = Literal["stretch", "pad"]
 
 
@@ -32,6 +34,19 @@ class Preprocess:
         else:
             resized = self._padded(image)
         return np.asarray(resized.convert("RGB"), dtype=np.uint8)
+
+    def of(self, page: Page) -> NDArray[np.uint8]:
+        """RGB bytes of a page, [height, width, 3]; raises InputError where it cannot be read."""
+        return self(page.image(self.longest_px))
+
+    def network(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[B, height, width, 3] bytes to what every model takes."""
+        return to_network_input(pixels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one page in a batch."""
+        return 3, self.height, self.width
 
     def share(self, width: int, height: int) -> tuple[float, float]:
         """(across, down): how much of the input a page of that size takes up; 1, 1 where it is stretched.

@@ -6,12 +6,17 @@ from distildoc.data import data_module
 from distildoc.methods import method_module
 from distildoc.models import build as classifiers
 from distildoc.models.detectors import build as detectors
+from distildoc.models.text.build import text_settings_of
 from distildoc.recipes.config import RunConfig, SourceConfig
 from distildoc.recipes.listing import needs_of
 from distildoc.recipes.settings import checked_settings
 from distildoc.recipes.sizes import augmentation_of
 
-SETTINGS_OF = {"classification": classifiers.settings_of, "detection": detectors.settings_of}  # of models, by task
+SETTINGS_OF = {  # of models, by what a run reads and predicts
+    "texts": text_settings_of,
+    "classification": classifiers.settings_of,
+    "detection": detectors.settings_of,
+}
 
 
 def check_names(config: RunConfig, where: str) -> None:
@@ -22,7 +27,7 @@ def check_names(config: RunConfig, where: str) -> None:
             checked_settings(data_module(source.kind).read, source.settings, f"{where}: data.{key}")
     for number, term in enumerate(config.terms):
         checked_settings(method_module(term.method).build, term.settings, f"{where}: terms[{number}] ({term.method})")
-    model = SETTINGS_OF[config.task](config.model.name)
+    model = SETTINGS_OF[config.task if config.input.text_bytes is None else "texts"](config.model.name)
     checked_settings(model, config.model.settings, f"{where}: model ({config.model.name})")
     augmentation_of(config)
 

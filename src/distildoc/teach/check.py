@@ -36,6 +36,7 @@ def check_terms(
     """
     for term in distiller.terms:
         _check_needs(term, teacher, accumulate)
+        _check_pixels(term, sample)
     if teacher is not None:
         if any(term.method.needs.reads_outputs for term in distiller.terms):
             _check_labels(distiller, teacher)
@@ -70,6 +71,14 @@ def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int)
             "teacher's `cache`"
         )
     _check_views(term.name, needs, teacher)
+
+
+def _check_pixels(term: Term, sample: Batch | None) -> None:
+    needs = term.method.needs
+    if sample is None or sample.inputs.is_floating_point():
+        return
+    if needs.live_teacher or needs.input_gradients or needs.own_pixels:
+        raise ConfigError(f"term '{term.name}' moves or hides pixels, and this run reads texts; choose another method")
 
 
 def _check_views(name: str, needs: Needs, teacher: Teacher | Experts) -> None:

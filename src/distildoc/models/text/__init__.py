@@ -1,0 +1,1 @@
+"""Models that read texts: bodies, presets, tokenizers, and how they are built."""

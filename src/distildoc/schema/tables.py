@@ -1,0 +1,73 @@
+"""Tables of texts: TSV and CSV files with a header, read row by row."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from distildoc.schema.errors import InputError, closest
+from distildoc.schema.texts import MAX_TEXT_BYTES
+
+TABLES = (".tsv", ".csv")
+MAX_TABLE_BYTES = 1 << 30
+MAX_ROWS = 5_000_000
+
+
+def is_table(path: Path) -> bool:
+    """Whether the name of a file is that of a table."""
+    return path.suffix.lower() in TABLES
+
+
+def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(number, values of the columns) of every row, from 1; a TSV has no quotes, a CSV has those of RFC 4180.
+
+    Raises InputError, naming the line, for a file that is missing, too large or no UTF-8, a column that is not there,
+    a row of another width, and a value with a zero byte or more than MAX_TEXT_BYTES.
+    """
+    _check_file(path)
+    tsv = path.suffix.lower() == ".tsv"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if tsv else csv.reader(file, strict=True)
+            header = next(reader, None)
+            places = _places(path, header or [], columns)
+            for number, row in enumerate(reader, start=1):
+                if row:
+                    yield number, _values(path, row, places, len(header or []), line=reader.line_num, number=number)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num}: {error}; mend the row, or its quotes") from None
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"no file '{path}'")
+    if not is_table(path):
+        raise InputError(f"cannot read a table from '{path}': readable are {' '.join(TABLES)}")
+    size = 0
+    with suppress(OSError):
+        size = path.stat().st_size
+    if size > MAX_TABLE_BYTES:
+        raise InputError(f"{path}: {size} bytes, more than the {MAX_TABLE_BYTES} allowed for a table; split it")
+
+
+def _places(path: Path, header: Sequence[str], columns: Sequence[str]) -> list[int]:
+    for name in columns:
+        if name not in header:
+            known = closest(name, header) if header else "the file is empty"
+            raise InputError(f"{path}: no column '{name}'; {known}")
+    return [header.index(name) for name in columns]
+
+
+def _values(
+    path: Path, row: Sequence[str], places: Sequence[int], width: int, *, line: int, number: int
+) -> tuple[str, ...]:
+    if number > MAX_ROWS:
+        raise InputError(f"{path}: more than {MAX_ROWS} rows; split the table")
+    if len(row) != width:
+        raise InputError(f"{path}: line {line} has {len(row)} values, the header names {width} columns")
+    found = tuple(row[place] for place in places)
+    if any("\0" in value or len(value.encode()) > MAX_TEXT_BYTES for value in found):
+        raise InputError(f"{path}: line {line} has a zero byte, or a value of more than {MAX_TEXT_BYTES} bytes")
+    return found

@@ -1,0 +1,104 @@
+"""Texts in place of pages: a record's text as bytes, and bytes to tokens, the same in training and without torch.
+
+A batch of texts is [B, L] uint8: UTF-8, filled up with zeros. It is tokenised for nobody, as pixels are normalised for
+nobody: every model has its own tokenizer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distildoc.schema.errors import InputError
+from distildoc.schema.pages import Page
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from tokenizers import Tokenizer
+
+TOKENIZER = "tokenizer.json"
+MAX_TEXT_BYTES = 1 << 20
+MAX_TOKENIZER_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """How a text becomes the input of a run: its first `text_bytes` bytes of UTF-8, no character cut in two."""
+
+    text_bytes: int
+
+    def of(self, page: Page) -> NDArray[np.uint8]:
+        """[text_bytes] bytes of a page's text; raises InputError for a page of pixels."""
+        if page.text is None:
+            raise InputError(f"page '{page.id}' has no text; drop `input.text_bytes`, or read texts (kind: table)")
+        cut = page.text.encode()[: self.text_bytes].decode(errors="ignore").encode()
+        row = np.zeros(self.text_bytes, np.uint8)
+        row[: len(cut)] = np.frombuffer(cut, np.uint8)
+        return row
+
+    def network(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """[B, text_bytes] as they are: every model has a tokenizer of its own."""
+        return rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.text_bytes,)
+
+    def to_json(self) -> dict[str, object]:
+        return {"text_bytes": self.text_bytes}
+
+
+@dataclass(frozen=True)
+class NoPixels:
+    """The loader of a page that is a text."""
+
+    id: str
+
+    def __call__(self, longest_px: int | None) -> "Image.Image":
+        raise InputError(f"page '{self.id}' is a text and has no pixels; set `input.text_bytes` in the run")
+
+
+def text_page(text: str, *, id: str, source: str, number: int, label: str | None = None) -> Page:
+    """A text as a page: a document of its own, so that texts of one file can be set aside one by one."""
+    return Page(id, source, number, NoPixels(id), label, document=id, text=text)
+
+
+def texts_of(rows: NDArray[np.uint8]) -> list[str]:
+    """The texts in [B, L] bytes.
+
+    >>> texts_of(np.frombuffer(b"caf\\xc3\\xa9\\0\\0", np.uint8)[None])
+    ['café']
+    """
+    return [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in rows]
+
+
+def open_tokenizer(content: str, where: str) -> "Tokenizer":
+    """The tokenizer in the text of a tokenizer.json, which says itself how texts are cut and filled up.
+
+    Raises ImportError without the library, InputError where the text is none.
+    """
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        raise ImportError("texts need the library tokenizers: install distildoc[text]") from None
+    try:
+        tokenizer: Tokenizer = Tokenizer.from_str(content)
+    except Exception as error:  # the library raises a bare Exception
+        raise InputError(
+            f"{where}: no tokenizer of the library tokenizers: {' '.join(str(error).split())[:160]}"
+        ) from None
+    if tokenizer.padding is None:
+        tokenizer.enable_padding()
+    return tokenizer
+
+
+def tokens_of(tokenizer: "Tokenizer", texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(ids, mask), [B, T] each; the mask is 1 on tokens and 0 on what fills up to the longest."""
+    found = tokenizer.encode_batch(list(texts))
+    ids = np.array([one.ids for one in found], np.int64)
+    mask = np.array([one.attention_mask for one in found], np.int64)
+    if not ids.shape[1]:  # a text of which no token is left
+        return np.zeros((len(found), 1), np.int64), np.zeros((len(found), 1), np.int64)
+    return ids, mask

@@ -1,0 +1,63 @@
+"""Texts with classes in a table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distildoc.data.loader import Loader
+from distildoc.data.pageset import check_pages, hold_out, per_class
+from distildoc.data.readers.table import read
+from distildoc.schema.errors import InputError
+from distildoc.schema.texts import TextInput, texts_of
+
+NAMES = {"0": "negative", "1": "positive"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "train.tsv"
+    rows = [f"{i % 2}\tphrase nº {i}" for i in range(20)]
+    path.write_text("label\tsentence\n" + "\n".join([*rows, "1\t "]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_rows_become_texts_of_named_classes(table: Path) -> None:
+    pages = read(path=table, text="sentence", names=NAMES)
+    assert pages.labels == ("negative", "positive")
+    assert pages.counts() == {"negative": 10, "positive": 10}
+    assert pages.pages[3].text == "phrase nº 3"
+    assert (pages.pages[3].id, pages.pages[3].label) == ("train.tsv#4", "positive")
+    assert pages.repairs == (f"{table}: 1 rows without text left out, first row 21",)
+    assert check_pages(pages, skip_bad=False) == (pages, [])
+
+
+def test_texts_of_one_file_are_set_aside_one_by_one(table: Path) -> None:
+    rest, held = hold_out(read(path=table, text="sentence", names=NAMES), fraction=0.2, seed=0)
+    assert (len(rest), held.counts()) == (16, {"negative": 2, "positive": 2})
+    assert len(per_class(rest, 3, seed=0)) == 6
+
+
+def test_without_a_label_column_there_are_no_classes(table: Path) -> None:
+    pages = read(path=table, text="sentence", label=None)
+    assert pages.labels == ()
+    assert {page.label for page in pages.pages} == {None}
+
+
+def test_a_class_without_a_name_is_told(table: Path) -> None:
+    with pytest.raises(InputError, match="row 2 has the class '1', `names` knows 0"):
+        read(path=table, text="sentence", names={"0": "negative"})
+
+
+def test_batches_hold_the_bytes_and_stay_the_same_after_a_skip(table: Path) -> None:
+    pages = read(path=table, text="sentence", names=NAMES)
+    loader = Loader(pages, pages.labels, TextInput(32), batch=4, seed=0)
+    batches = list(loader.epoch(1))
+    by_id = {page.id: page.text for page in pages.pages}
+    for batch in batches:
+        assert batch.inputs.dtype == torch.uint8
+        assert batch.inputs.shape == (4, 32)
+        assert texts_of(batch.inputs.numpy()) == [by_id[key.page] for key in batch.keys]
+    again = list(loader.epoch(1, skip=3))
+    assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(batches[3:], again, strict=True))

@@ -1,0 +1,184 @@
+"""Runs that read texts: every stage, from a table to predictions of a bundle."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from distildoc.core.texts import Tokenise
+from distildoc.models.load import load_model
+from distildoc.predict.files import predict_files
+from distildoc.recipes.config import RunConfig
+from distildoc.recipes.files import read_run_file
+from distildoc.recipes.stages import run, train
+from distildoc.schema.bundle import read_bundle
+from distildoc.schema.errors import ConfigError, InputError
+
+GOOD, BAD = ("fine", "lovely", "warm"), ("dull", "bland", "poor")
+
+
+def texts(path: Path, count: int, seed: int) -> Path:
+    """Sentences whose class shows in one word."""
+    draw = np.random.default_rng(seed)
+    rows = ["label,text"]
+    for number in range(count):
+        kind = number % 2
+        words = [f"w{draw.integers(30)}" for _ in range(4)] + [str(draw.choice((BAD, GOOD)[kind]))]
+        rows.append(f"{kind},{' '.join(draw.permutation(words))} n{number + 1000 * seed}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("texts")
+    texts(made / "train.csv", 120, 1)
+    texts(made / "test.csv", 40, 2)
+    return made
+
+
+def config(folder: Path, name: str, **more: object) -> RunConfig:
+    names = {"0": "negative", "1": "positive"}
+    content = {
+        "name": name,
+        "data": {
+            "train": {"kind": "table", "path": str(folder / "train.csv"), "names": names},
+            "test": {"kind": "table", "path": str(folder / "test.csv"), "names": names},
+            "validation": {"hold_out": 0.2},
+        },
+        "input": {"text_bytes": 64},
+        "model": {"name": "text-mean", "width": 16, "hidden": 8, "tokens": 16, "vocabulary": 400},
+        "train": {"epochs": 12, "batch": 16, "lr": 0.02, "threads": 1},
+        **more,
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return read_run_file(path)
+
+
+@pytest.fixture(scope="module")
+def teacher(folder: Path) -> Path:
+    run(config(folder, "teacher"), folder / "teacher")
+    return folder / "teacher"
+
+
+def test_a_run_on_texts_goes_through_every_stage(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    report = json.loads((teacher / "evaluation" / "report.json").read_text())
+    assert report["scores"]["accuracy"]["value"] > 0.9
+    assert report["cost"]["text_bytes"] == 64
+    verified = json.loads((teacher / "bundle" / "verify.json").read_text())
+    assert verified["passed"]
+    assert verified["agreement"] == 1
+    bundle = read_bundle(teacher / "bundle")
+    assert bundle.reads_texts
+    assert json.loads((teacher / "bundle" / "bundle.json").read_text())["format"] == 4
+    card = (teacher / "bundle" / "README.md").read_text()
+    assert "text-classification" in card
+    assert "`input_ids` and `attention_mask`" in card
+    found = predict_files(teacher / "bundle", [folder / "test.csv"], tmp_path / "out")
+    assert (found.pages, found.failed) == (40, 0)
+    pages = json.loads((tmp_path / "out" / "predictions.json").read_text())["pages"]
+    truth = [line.split(",")[0] for line in (folder / "test.csv").read_text().splitlines()[1:]]
+    right = np.mean(
+        [one["label"] == ("negative", "positive")[int(kind)] for one, kind in zip(pages, truth, strict=True)]
+    )
+    assert right == report["scores"]["accuracy"]["value"]
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        {"method": "kd"},
+        {"method": "lelp", "subclasses": 3},
+        {"method": "fitnet", "student_tap": "penultimate", "teacher_tap": "penultimate"},
+        {"method": "rkd"},
+    ],
+    ids=lambda term: term["method"],
+)
+def test_methods_on_logits_and_vectors_distil_texts(term: dict[str, object], teacher: Path, folder: Path) -> None:
+    wanted = config(
+        folder, f"student-{term['method']}", teacher={"runs": [str(teacher)]}, terms=[{"method": "supervised"}, term]
+    )
+    run(wanted, folder / wanted.name)
+    report = json.loads((folder / wanted.name / "evaluation" / "report.json").read_text())
+    assert report["scores"]["accuracy"]["value"] > 0.8
+    assert (folder / wanted.name / "bundle" / "verify.json").is_file()
+
+
+def test_a_cached_teacher_teaches_as_the_live_one(teacher: Path, folder: Path) -> None:
+    terms = [{"method": "kd"}, {"method": "lelp", "subclasses": 3}]
+    runs = {"runs": [str(teacher)]}
+    for name, more in {"live": runs, "cached": {**runs, "cache": str(folder / "cache")}}.items():
+        run(config(folder, name, teacher=more, terms=terms), folder / name)
+    live, cached = (load_model(folder / name / "model").state_dict() for name in ("live", "cached"))
+    for name in live:
+        torch.testing.assert_close(cached[name], live[name], rtol=1e-4, atol=1e-5)
+
+
+def test_pieces_of_words_come_from_all_texts_of_the_source_or_from_the_start(teacher: Path, folder: Path) -> None:
+    def tokenizer(run: Path) -> str:
+        normalise = load_model(run / "model").normalise
+        assert isinstance(normalise, Tokenise)
+        return normalise.tokenizer
+
+    part = config(folder, "part")
+    part = part.model_copy(update={"data": part.data.model_copy(update={"per_class": 5})})
+    train(part, folder / "part")
+    assert tokenizer(folder / "part") == tokenizer(teacher)
+    other = {"name": "text-mean", "width": 16, "hidden": 8, "tokens": 9, "vocabulary": 300}
+    train(config(folder, "other", model=other, start=None), folder / "other")
+    assert tokenizer(folder / "other") != tokenizer(teacher)
+    going_on = {**other, "tokens": 16}
+    train(config(folder, "on", model=going_on, start=str(folder / "other")), folder / "on")
+    assert tokenizer(folder / "on") == tokenizer(folder / "other")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"augmentation": {"noise": 0.1}}, "augmentation is for pages"),
+        ({"task": "detection"}, "task: detection is for pages"),
+        ({"exams": {"attacks": {}}}, r"exams\.attacks is for pages"),
+        ({"exams": {"corruptions": {}}}, r"exams\.corruptions is for pages"),
+        ({"input": {"text_bytes": 64, "scales": [64]}}, r"input\.scales is for pages"),
+        ({"input": {"text_bytes": 4}}, "text_bytes"),
+    ],
+)
+def test_what_needs_pixels_is_refused(more: dict[str, object], told: str, folder: Path) -> None:
+    with pytest.raises(ConfigError, match=told):
+        config(folder, "refused", **more)
+
+
+def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    cases = {
+        "text_bytes": config(folder, "a", input={"height": 32, "width": 32}, model={"name": "cnn-micro"}),
+        "unknown text model 'cnn-micro'": config(folder, "b", model={"name": "cnn-micro"}),
+        "unknown key 'depth'": config(folder, "c", model={"name": "text-mean", "depth": 2}),
+        "moves or hides pixels, and this run reads texts": config(folder, "d", terms=[{"method": "adversarial"}]),
+        "maps and patches are of pages": config(
+            folder, "e", teacher={"runs": [str(teacher)]}, terms=[{"method": "attention"}]
+        ),
+    }
+    for told, wanted in cases.items():
+        with pytest.raises((ConfigError, InputError), match=told):
+            train(wanted, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_of_texts_refuses_pages_and_ranges(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    for arguments, told in (
+        ({"paths": [tmp_path / "a.pdf"]}, "cannot read texts from"),
+        ({"paths": [folder / "test.csv"], "pages": "1"}, "--pages and --password are for documents"),
+        ({"paths": [folder / "test.csv"], "column": "words"}, "no column 'words'"),
+    ):
+        with pytest.raises(InputError, match=told):
+            predict_files(teacher / "bundle", out=tmp_path / "out", **arguments)
+        assert not (tmp_path / "out").exists()
+    (teacher / "bundle" / "tokenizer.json").rename(teacher / "kept")
+    with pytest.raises(InputError, match=r"tokenizer\.json: missing from the bundle"):
+        read_bundle(teacher / "bundle")
+    (teacher / "kept").rename(teacher / "bundle" / "tokenizer.json")

@@ -1,0 +1,94 @@
+"""Texts as bytes, tables of texts, and files that hold them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distildoc.schema.errors import InputError
+from distildoc.schema.pages import FailedPage, Page
+from distildoc.schema.tables import table_rows
+from distildoc.schema.text_sources import count_texts, texts_from
+from distildoc.schema.texts import MAX_TEXT_BYTES, NoPixels, TextInput, text_page, texts_of
+
+
+def page(text: str) -> Page:
+    return text_page(text, id="a#1", source="a.tsv", number=1)
+
+
+@pytest.mark.parametrize("text", ["plain", "Übergrößenträger", "日本語", "a 😀 b", ""])
+def test_a_text_comes_back_from_its_bytes(text: str) -> None:
+    row = TextInput(64).of(page(text))
+    assert row.dtype == np.uint8
+    assert row.shape == (64,)
+    assert texts_of(row[None]) == [text]
+
+
+def test_a_text_is_cut_between_characters() -> None:
+    assert texts_of(TextInput(5).of(page("ab日本"))[None]) == ["ab日"]
+    assert texts_of(TextInput(4).of(page("ab日本"))[None]) == ["ab"]
+
+
+def test_what_is_no_text_is_named() -> None:
+    with pytest.raises(InputError, match=r"page 'p' has no text; drop `input\.text_bytes`"):
+        TextInput(8).of(Page("p", "p.png", 1, NoPixels("p")))
+    with pytest.raises(InputError, match=r"'a#1' is a text and has no pixels; set `input\.text_bytes`"):
+        page("a").image()
+
+
+def test_a_tsv_has_no_quotes_and_a_csv_has(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text('label\ttext\n0\t"so" it goes\n', encoding="utf-8")
+    (tmp_path / "a.csv").write_text('label,text\n0,"one, ""two""\nthree"\n', encoding="utf-8-sig")
+    assert list(table_rows(tmp_path / "a.tsv", ("text", "label"))) == [(1, ('"so" it goes', "0"))]
+    assert list(table_rows(tmp_path / "a.csv", ("label", "text"))) == [(1, ("0", 'one, "two"\nthree'))]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no column 'text'; the file is empty"),
+        (b"txt\tlabel\na\tb\n", "no column 'text'; closest: txt"),
+        (b"text\tlabel\na\n", "line 2 has 1 values, the header names 2 columns"),
+        (b"text\tlabel\na\0b\tc\n", "line"),
+        (b"text\tlabel\n\xff\tc\n", "not UTF-8"),
+        (b"text\tlabel\n" + b"a" * (MAX_TEXT_BYTES + 1) + b"\tc\n", "line"),
+    ],
+)
+def test_a_bad_table_is_told_in_a_line(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "bad.tsv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=told) as caught:
+        list(table_rows(path, ("text", "label")))
+    assert "\n" not in str(caught.value)
+
+
+def test_quotes_that_do_not_close_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text\n"open\n')
+    with pytest.raises(InputError, match=r"a\.csv: line 2: .*mend the row, or its quotes"):
+        list(table_rows(tmp_path / "a.csv", ("text",)))
+
+
+def test_texts_of_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.txt").write_text("of a file\n", encoding="utf-8")
+    (tmp_path / "in" / "c.txt").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "a.csv").write_text("text\nfirst\n  \nsecond\n")
+    paths = [tmp_path / "in", tmp_path / "a.csv"]
+    found = list(texts_from(paths))
+    assert count_texts(paths) == len(found) == 5
+    assert [one.text for one in found if isinstance(one, Page)] == ["of a file\n", "first", "second"]
+    assert [one.id for one in found] == ["b.txt", "c.txt", "a.csv#1", "a.csv#2", "a.csv#3"]
+    failed = [one.reason for one in found if isinstance(one, FailedPage)]
+    assert "c.txt" in failed[0]
+    assert failed[1] == "a.csv#2: no text there"
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("gone.txt", "no file or folder"), ("a.pdf", "cannot read texts from"), ("empty", "holds no texts")],
+)
+def test_paths_without_texts_are_told(tmp_path: Path, path: str, told: str) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=told):
+        list(texts_from([tmp_path / path]))
