@@ -165,7 +165,7 @@ that learnt from 4,800 pages, students that see 800 of them without labels. Inte
 The teachers and the rotation are the same for all seeds. Pilots with the seeds 0 and 1, whose test scores were seen,
 came first: at 64 pixels labels alone left little to gain, so the pages became smaller; the methods' settings, those of
 the specification, were not changed after them. The text half of the paper's claims (SST-2, Amazon reviews) is not
-tried: there is no task on text yet.
+tried: there is no task on text yet. A second try, in another setting, is on [its own page](lelp_more.md).
 """
 
 

@@ -110,9 +110,9 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
     to_kd, to_random = difference(found[lelp], found[kd]), difference(found["lelp_8"], found["random_subclasses"])
     to_oracle = difference(found["oracle"], found[lelp])
     tried = (
-        "the first try (lelp.yaml); of six settings of pages, student and training the one where LELP gained most over "
-        "KD on validation pages (lelp_pilot.yaml); then KD at temperatures 4 and 10 and LELP with S 8, beta 0.5 and "
-        "S 3, beta 1, chosen on validation pages"
+        "the first try (lelp.yaml); of three settings of pages, student and training the one where LELP gained most "
+        "over KD on validation pages (lelp_pilot.yaml); then KD at temperatures 4 and 10 and LELP with S 8, beta 0.5 "
+        "and S 3, beta 1, chosen on validation pages"
     )
     return [
         {
@@ -137,7 +137,9 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
 
 
 def facts_of(results: Results, pilot: Results) -> dict[str, Any]:
-    arms = arms_of(results)
+    arms = {
+        name: own for name, own in arms_of(results).items() if name in NAMES
+    }  # `oracle` has a baseline that is itself
     kd, lelp = best_of(arms, ("kd_4", "kd_10")), best_of(arms, ("lelp_8", "lelp_3"))
     fold = read_study(ROOT / STUDY).run["data"]["labels"]["rename"]
     tables = {name: tables_of(own) for name, own in arms.items()}
@@ -167,8 +169,8 @@ def page(facts: Mapping[str, Any]) -> str:
     for name, one in facts["pilot"].items():
         kd, lelp = 100 * one["kd_4"], 100 * one["lelp_8"]
         lines.append(f"| {SETTINGS[name]} | {kd:.1f} | {lelp:.1f} | {lelp - kd:+.1f} |")
-    seen = ", ".join(f"{100 * share:.0f} % in its {name}" for name, share in facts["probes"].items())
-    lines += ["", f"A linear probe finds the class, of 16, of the students' pages in {seen}.", ""]
+    seen = ", ".join(f"{100 * share:.0f} % of them in the {name}" for name, share in facts["probes"].items())
+    lines += ["", f"A linear probe of the teacher of two finds the class, of 16, of the students' pages: {seen}.", ""]
     lines += [*SECOND.strip().splitlines(), "", "| method | validation % | test % [95 %] |", "|---|--:|--:|"]
     for name, title in NAMES.items():
         chosen = facts["validation_accuracy"].get(name)
@@ -188,9 +190,6 @@ SETTINGS = {
     "fewer_pages": "400 pages, 400 steps, the student of the first try",
     "fewer_pages_wide": "400 pages, 400 steps, a student as large as its teacher",
     "longer": "800 pages, 1,000 steps, the student of the first try",
-    "wide": "800 pages, 400 steps, a student as large as its teacher",
-    "fewer_pages_wide_longer": "400 pages, 1,000 steps, a student as large as its teacher",
-    "fewest_pages_wide": "200 pages, 400 steps, a student as large as its teacher",
 }
 INTRODUCTION = """
 Made by `python benchmarks/systems/lelp_more.py` from
@@ -202,10 +201,16 @@ Made by `python benchmarks/systems/lelp_more.py` from
 Why did the first try gain so little? Three things were varied, and judged on the validation pages, 3 seeds each:
 """
 SECOND = """
-TODO
+So the part of the teacher's vector that its classifier does not show holds what the two classes hide, and the teacher
+is not to blame. What decides in the pilot is the student: LELP asks for 16 logits instead of 2, and with 400 pages the
+student of the first try, 24 wide, is worse for it. The second of the three settings was taken for the second try.
 """
 READING = """
-TODO
+The gain of the pilot did not last: the validation pages are 598, and over 5 seeds and the larger test set LELP and KD
+at temperature 10 are even. The first try and the pilot had not tried a temperature above 4, and part of what LELP
+gained there was that. What does hold is that the sub-classes must come from the embeddings: random ones are worse than
+KD, and no better than labels alone. The oracle shows how much there was to gain, and LELP gets none of it beyond KD.
+Not tried: longer training of the large student, fewer than 400 pages, and 16 classes with the large student.
 """
 
 
