@@ -161,6 +161,7 @@ assistants. Only the abstract could be read: difficulty, strata and pacing are o
 
 Here: generated pages of 16 classes at 32 x 32 pixels. The student learns from 640 of them in four noisy views each,
 those who teach it from 1,920; all arms but the labels alone weigh labels 0.3 and distillation 0.7 at temperature 4.
+A second try, with a smaller student, is on [its own page](ces_kd_more.md).
 """
 THIRDS = (
     "Easy, middle and hard are accuracies on thirds of the test pages, as the large teacher finds them. A claim holds "

@@ -217,7 +217,8 @@ mean. Before r the student's code does not lie where the predictor expects codes
 for it: its cosine is near 0 all the way. Behind r, which is linear, the first steps bring it nearer and the last ones
 change next to nothing; r was trained for the last step. The predictor has layers that a linear map has not, so the
 smaller error is no proof that it is denoising. Nothing was tuned: the weights are the paper's, in a regime far from its
-own (ImageNet, 100 epochs), and the test pages are too few to tell small gains from none.
+own (ImageNet, 100 epochs), and the test pages are too few to tell small gains from none. A second try, with longer
+training and more test pages, is on [its own page](diffkd_more.md).
 """
 
 

@@ -1,0 +1,104 @@
+"""Two arms of a study on the same pages: differences by seed and page, and settings chosen on the validation pages.
+
+An arm is the list of its cells, one a seed; its accuracy is an array [S, 1 + R] of S seeds, on the test pages as they
+are and on R draws of them, the same draws for every arm.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import ttest_1samp
+
+from distildoc.evaluate.table import PageTable
+from distildoc.metrics import SCORES
+from distildoc.metrics.bootstrap import percentiles
+from distildoc.study.results import Entry, Results
+from distildoc.study.statistics import drawn_scores, over_seeds, p_value
+
+DRAWS = 4000
+LEVEL = 0.05
+TOLD = {True: "holds", False: "does not hold", "partly": "not shown: the means are in this order, within noise"}
+Arms = Mapping[str, Sequence[Entry]]  # method -> cells, one a seed
+Tables = Sequence[PageTable]  # of one arm, one a seed
+
+
+def complete(results: Results) -> list[int]:
+    """Seeds of which every cell is done."""
+    missing = {entry.seed for entry in results.entries if entry.status != "done"}
+    return [seed for seed in results.seeds if seed not in missing]
+
+
+def arms_of(results: Results, **choices: str) -> dict[str, list[Entry]]:
+    """Cells by method where the other axes are at `choices`, one a complete seed."""
+    seeds = complete(results)
+    places = {at: cells for at, cells in results.places.items() if choices.items() <= dict(at).items()}
+    return {dict(at)["method"]: [one for one in cells if one.seed in seeds] for at, cells in places.items()}
+
+
+def tables_of(entries: Sequence[Entry]) -> list[PageTable]:
+    found = [entry.run.table() for entry in entries if entry.run is not None]
+    return [table for table in found if table is not None]
+
+
+def validated(entries: Sequence[Entry]) -> float:
+    """Mean accuracy on the validation pages, where settings are chosen."""
+    runs = [entry.run for entry in entries if entry.run is not None]
+    return float(np.mean([run.record["stages"]["train"]["validation_accuracy"] for run in runs]))  # type: ignore[index,call-overload]
+
+
+def best_of(arms: Arms, names: Sequence[str]) -> str:
+    """Of some methods, that with the highest mean accuracy on the validation pages."""
+    return max(names, key=lambda name: validated(arms[name]))
+
+
+def accuracy(tables: Tables, like: PageTable) -> np.ndarray:
+    """Of every seed, on the pages as they are and on every draw of them, [S, 1 + R]."""
+    return np.stack(
+        [
+            drawn_scores(table.like(like).outcomes, {"accuracy": SCORES["accuracy"]}, DRAWS)["accuracy"]
+            for table in tables
+        ]
+    )
+
+
+def estimate(values: np.ndarray) -> dict[str, Any]:
+    drawn = over_seeds(values, resamples=DRAWS)
+    low, high = percentiles(drawn[1:])
+    seeds = [round(float(v), 4) for v in values[:, 0]]
+    return {"value": round(float(drawn[0]), 4), "low": round(low, 4), "high": round(high, 4), "seeds": seeds}
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    apart = ours - theirs
+    found = estimate(apart)
+    return {
+        **found,
+        "p_bootstrap": round(p_value(over_seeds(apart, resamples=DRAWS)[1:]), 4),
+        "p_t_test": round(float(ttest_1samp(apart[:, 0], 0).pvalue), 4),
+        "seeds_ahead": int((apart[:, 0] > 0).sum()),
+        "of": len(apart),
+    }
+
+
+def verdict(*found: Mapping[str, Any]) -> bool | str:
+    """True where all are above 0 beyond doubt, `partly` where all means are, else False."""
+    if all(one["low"] > 0 and one["p_t_test"] < LEVEL for one in found):
+        return True
+    return "partly" if all(one["value"] > 0 for one in found) else False
+
+
+def percent(one: Mapping[str, Any]) -> str:
+    return f"{100 * one['value']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
+
+
+def claim_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table of claims, a line a difference."""
+    lines = ["| claim | points [95 %] | seeds ahead | p (t-test) | verdict |", "|---|--:|--:|--:|---|"]
+    for claim in claims:
+        told = {**TOLD, "partly": claim.get("partly_means", TOLD["partly"])}[claim["holds"]]
+        for number, (what, one) in enumerate(claim["ours"].items()):
+            said = (claim["claim"], told) if number == 0 else ("", "")
+            ahead = f"{one['seeds_ahead']} of {one['of']}"
+            lines.append(f"| {said[0]} | {what}: {percent(one)} | {ahead} | {one['p_t_test']:.3f} | {said[1]} |")
+    return lines
