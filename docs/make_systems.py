@@ -103,6 +103,10 @@ def told(ours: object) -> str:
 
 def estimates(ours: object, name: str = "") -> Iterator[tuple[str, Mapping[str, float]]]:
     """Name and record of everything with a value and an interval, however deep."""
+    if isinstance(ours, list):  # differences of two named things
+        pairs = [one for one in ours if isinstance(one, dict) and "to" in one]
+        for one in pairs:
+            yield f"{one['of']} - {one['to']}, {one.get('distance', 'D_F')}", {**one, "value": one["mean"]}
     if not isinstance(ours, dict):
         return
     if {"value", "low", "high"} <= set(ours):

@@ -1,14 +1,14 @@
 """KDIGA's claims (arXiv:2110.12072) held against the finished study, and docs/systems/kdiga.md.
 
     distildoc study run studies/systems/kdiga.yaml
-    python benchmarks/systems/kdiga.py runs/kdiga              (2 minutes)
+    python benchmarks/systems/kdiga.py runs/kdiga              (3 minutes)
 
-Of the two weights of the gradients the one is taken whose students name more VALIDATION pages right under PGD-20, among
-those that lose at most three points of clean accuracy there to KD, or of both where none does. Accuracy under PGD-20
-and under a transfer attack
-(PGD-20 on the student of labels alone of the next seed) is measured here page by page, and PGD-100 for the weight
-taken. FGSM and the certified shares are those of the exams. Intervals (95 %) are over draws of pages and of seeds,
-paired in both.
+Of the weights of the gradients, those of the first and of the second try, the one is taken whose students name more
+VALIDATION pages right under PGD-20, among those that lose at most three points of clean accuracy there to KD, or of
+all where none does. A plain teacher's students are those of the same weight. Accuracy under PGD-20 and under a transfer
+attack (PGD-20 on the student of labels alone of the next seed) is measured here page by page, and PGD-100 for the
+weight taken. FGSM and the certified shares are those of the exams. Intervals (95 %) are over draws of pages and of
+seeds, paired in both.
 """
 
 import argparse
@@ -34,7 +34,8 @@ from distildoc.study.results import Entry, Results, read_results
 
 PAGE = ROOT / "docs" / "systems" / "kdiga.md"
 DRAWS = 4000
-WEIGHTS = ("kdiga_1", "kdiga_3")
+FIRST, SECOND = ("kdiga_1", "kdiga_3"), ("kdiga_0.3", "kdiga_0.5")  # tried before and after the first result
+WEIGHTS = (*SECOND, *FIRST)
 MARGIN, CLEAN, MASKED = 10.0, 3.0, 2.0  # points: a clear gain, a clean accuracy not lost, no gradient masking
 Hits = np.ndarray  # [seeds, pages] of 0 and 1
 
@@ -115,7 +116,8 @@ def claims_of(
 ) -> list[dict[str, Any]]:
     best = facts["validation"]["chosen"]
     gain, lost = estimate(attacked[best], attacked["kd"]), estimate(clean[best], clean["kd"])
-    other = estimate(attacked["kdiga_plain_teacher"], attacked["kd"])
+    plain = best.replace("kdiga_", "kdiga_plain_")
+    other, duller = estimate(attacked[plain], attacked["kd"]), estimate(clean[plain], clean["kd"])
     exams = facts["exams"]
     radii = [name for name in exams[best] if name.startswith("certified")]
     certified = [exams[best][name] - exams["kd"][name] for name in radii]
@@ -123,7 +125,10 @@ def claims_of(
     arm = facts["arms"][best]
     deeper = arm["pgd-100"]["mean"] - arm["pgd-20"]["mean"]
     transfer = arm["transfer"]["mean"] - arm["pgd-20"]["mean"]
-    tried = f"two weights of the gradients, {' and '.join(WEIGHTS)}; {best} chosen on validation pages"
+    tried = (
+        f"{' and '.join(FIRST)} first, then {' and '.join(SECOND)}; as accurate as KD on validation pages: "
+        f"{', '.join(facts['validation']['as_accurate']) or 'none'}; chosen there: {best}"
+    )
     return [
         {
             "claim": "A robust teacher's input gradients make a more robust student than KD, and no less accurate",
@@ -151,9 +156,9 @@ def claims_of(
         },
         {
             "claim": "It takes a robust teacher: with a plain one the gain is gone",
-            "ours": f"PGD-20 {told(other)} points to KD of the robust teacher",
+            "ours": f"PGD-20 {told(other)} points to KD of the robust teacher, clean {told(duller)} points",
             "holds": verdict(other["low"] <= 0, other["mean"] < gain["mean"] / 2),
-            "tried": "the weight of kdiga_1 alone",
+            "tried": f"kdiga_plain_1 first, then {plain}, the weight chosen with the robust teacher",
         },
     ]
 
@@ -244,10 +249,12 @@ study is [studies/systems/kdiga.yaml](../../studies/systems/kdiga.yaml), the met
 Shao et al. 2021 (arXiv:2110.12072) claim that a student of KD does not inherit its teacher's robustness, that one whose
 input gradients are aligned with a robust teacher's does, without adversarial training, and that under assumptions its
 certified robustness is no less. Here the teacher is made by adversarial training; all nets are small CNNs on generated
-pages of six classes. `kd`, `kdiga_1` and `kdiga_3` learn from the robust teacher, `kdiga_plain_teacher` from one that
-has seen clean pages alone; `adversarial` and `supervised` have none. The weights of CE and KL are the released code's,
-0.5 each; the number behind `kdiga_` is the weight of the gradients. Certified is the share named right by a vote under
-Gaussian noise whatever moves the page by less than the L2 radius; its networks were not trained on noise.
+pages of six classes. `kd` and `kdiga_*` learn from the robust teacher, `kdiga_plain_*` from one that has seen clean
+pages alone; `adversarial` and `supervised` have none. The weights of CE and KL are the released code's, 0.5 each; the
+number behind `kdiga_` is the weight of the gradients. 1 and 3 were tried first and cost too much clean accuracy; 0.3
+and 0.5 came after that result was known, and the weight was chosen anew on validation pages. Certified is the share
+named right by a vote under Gaussian noise whatever moves the page by less than the L2 radius; its networks were not
+trained on noise.
 """
 
 
