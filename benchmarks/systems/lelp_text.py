@@ -1,0 +1,136 @@
+"""LELP's claims (arXiv:2409.20449) on SST-2 held against the finished study, and docs/systems/lelp_text.md.
+
+    DISTILDOC_DATA=... distildoc study run studies/systems/lelp_text.yaml
+    python benchmarks/systems/lelp_text.py runs/lelp_text              (10 seconds)
+
+Of the two temperatures of KD and the two settings of LELP that with the higher mean accuracy on the validation texts is
+compared; differences are paired by seed and text (paired.py).
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from paired import (
+    accuracy,
+    arms_of,
+    best_of,
+    claim_lines,
+    complete,
+    difference,
+    estimate,
+    percent,
+    tables_of,
+    validated,
+    verdict,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from measuring import ROOT, write_result
+
+from distildoc.study.results import Results, read_results
+
+STUDY = "studies/systems/lelp_text.yaml"
+PAGE = ROOT / "docs" / "systems" / "lelp_text.md"
+TRIED = "KD at temperatures 1 and 4, LELP with S 8, beta 0.5 and S 3, beta 1; chosen on validation texts"
+NAMES = {
+    "supervised": "labels alone",
+    "kd_1": "KD, T 1",
+    "kd_4": "KD, T 4",
+    "lelp_8": "LELP, S 8, beta 0.5",
+    "lelp_3": "LELP, S 3, beta 1",
+    "random_subclasses": "random soft sub-classes, S 8, beta 0.5",
+}
+
+
+def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str, Any]]:
+    to_kd = difference(found[lelp], found[kd])
+    to_random = difference(found["lelp_8"], found["random_subclasses"])
+    to_labels = difference(found[kd], found["supervised"])
+    return [
+        {
+            "claim": "On SST-2 LELP beats KD at its best temperature",
+            "ours": {"LELP - KD": to_kd},
+            "holds": verdict(to_kd),
+            "tried": TRIED,
+        },
+        {
+            "claim": "On SST-2 it is the embeddings: LELP beats random soft sub-classes (same S and beta)",
+            "ours": {"LELP - random": to_random},
+            "holds": verdict(to_random),
+            "tried": "S 8, beta 0.5",
+        },
+        {
+            "claim": "On SST-2 KD without labels beats the same texts' labels",
+            "ours": {"KD - labels": to_labels},
+            "holds": verdict(to_labels),
+            "tried": "KD at temperatures 1 and 4, chosen on validation texts",
+        },
+    ]
+
+
+def facts_of(results: Results) -> dict[str, Any]:
+    arms = arms_of(results)
+    best = {"kd": best_of(arms, ("kd_1", "kd_4")), "lelp": best_of(arms, ("lelp_8", "lelp_3"))}
+    tables = {name: tables_of(cells) for name, cells in arms.items()}
+    found = {name: accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
+    teacher = results.before[0].report()
+    assert teacher is not None
+    return {
+        "study": STUDY,
+        "test_texts": len(tables["supervised"][0]),
+        "claims": claims(found, best["kd"], best["lelp"]),
+        "chosen": best,
+        "teacher": round(teacher.scores["accuracy"].value, 4),
+        "validation_accuracy": {name: round(validated(cells), 4) for name, cells in arms.items()},
+        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+    }
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    lines = ["# LELP on text", "", *INTRODUCTION.strip().splitlines(), ""]
+    lines += ["| method | validation % | test % [95 %] |", "|---|--:|--:|"]
+    for name, title in NAMES.items():
+        chosen, tested = facts["validation_accuracy"][name], facts["test_accuracy"][name]
+        lines.append(f"| {title} | {100 * chosen:.1f} | {percent(tested)} |")
+    seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
+    lines += [
+        "",
+        f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_texts']} test texts, {seeds} seeds.",
+        "",
+    ]
+    lines += [*claim_lines(facts["claims"]), "", "What was tried:", ""]
+    return "\n".join([*lines, *(f"- {claim['claim']}: {claim['tried']}." for claim in facts["claims"]), ""])
+
+
+INTRODUCTION = """
+Made by `python benchmarks/systems/lelp_text.py` from
+[the result file](../../benchmarks/results/systems/lelp_text.json), of the study
+[studies/systems/lelp_text.yaml](../../studies/systems/lelp_text.yaml) of the method [lelp](../methods/lelp.md); on pages
+it was tried in [lelp](lelp.md) and [lelp_more](lelp_more.md).
+
+On SST-2 the paper (arXiv:2409.20449) does not claim a gain over Subclass Distillation either: 92.81 against 92.85, as
+others transcribe its table; its teachers are ALBERT-XXL and its students ALBERT-Base. The setting here is far smaller,
+without published weights: a teacher that is a mean of token embeddings with a hidden layer, from 28,500 phrases with labels;
+students of the same make with 16 numbers a token, from 4,000 of these phrases without labels; test texts are GLUE's
+development sentences. Validation texts are phrases, many of them parts of sentences seen in training, so their scores
+are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", type=Path)
+    results = read_results(parser.parse_args().study)
+    facts = facts_of(results)
+    software = ["torch", "transformers", "tokenizers", "numpy"]
+    print(write_result("systems/lelp_text", facts, seeds=complete(results), software=software))
+    PAGE.write_text(page(facts), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
