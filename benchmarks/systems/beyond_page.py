@@ -198,6 +198,7 @@ weight of 0.9) or `clean` (all pages and their true classes: it knows what the l
 
 The list of the nine and the settings of the paper could not be read in full, and none of its numbers, so only the
 direction of its conclusions is tested. Calibration, damage, attacks and transfer are our addition. Wrong labels and
-rare classes are the same ones for all seeds. One student, one shape of teacher. Intervals of the conclusions are not
+rare classes are the same ones for all seeds. One student, one shape of teacher. Attacks follow the gradients of the
+student itself alone, so a gain there may be one of hidden gradients. Intervals of the conclusions are not
 corrected for their number.
 """
