@@ -45,7 +45,7 @@ def _right(weights: Floats, learnt: Vectors, pages: Vectors) -> Floats:
     """1 where the largest output is that of the page's class, [N]."""
     classes, counts = np.unique(learnt.classes, return_counts=True)
     said = _scaled(pages.rows, learnt) @ weights + counts / len(learnt.classes)
-    return np.equal(classes[said.argmax(1)], pages.classes).astype(np.float64)
+    return np.asarray(np.equal(classes[said.argmax(1)], pages.classes), np.float64)
 
 
 def _scaled(rows: Floats, learnt: Vectors) -> Floats:
