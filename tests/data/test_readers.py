@@ -25,7 +25,7 @@ def listed(pages: PageSet) -> list[tuple[str, str | None]]:
 
 
 def test_every_reader_of_the_table_can_be_imported_and_reads() -> None:
-    assert len(DATA) == 15
+    assert len(DATA) == 16
     for name in DATA:
         assert callable(data_module(name).read)
 

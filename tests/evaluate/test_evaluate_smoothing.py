@@ -82,3 +82,10 @@ def test_colour_pages_have_noise_of_their_own_in_each_colour() -> None:
         for grey in (True, False)
     ]
     assert radii[1] / radii[0] == pytest.approx(math.sqrt(3), rel=0.1)
+
+
+def test_a_vote_that_abstains_is_not_right_on_a_page_without_label() -> None:
+    direction = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    batch = Batch(page(0.001, direction, 0.7)[None], {"label": torch.tensor([-1])}, (Key("p", 0),))
+    found = certify(linear(direction, 0.7), [batch], Smoothing(0.1, draws=2000))
+    assert (found.winner.tolist(), found.right.tolist()) == ([ABSTAINED], [False])

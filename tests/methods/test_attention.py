@@ -70,3 +70,8 @@ def test_taps_that_do_not_pair_up_are_an_error(pair_of: PairOf) -> None:
 def test_an_unknown_tap_is_an_error_that_names_the_closest(pair_of: PairOf) -> None:
     with pytest.raises(TapError, match="closest: late"):
         build(pair_of("cnn", "cnn"), student_taps=("early", "middle", "lat"))
+
+
+def test_taps_that_are_all_vectors_are_an_error(pair_of: PairOf) -> None:
+    with pytest.raises(ConfigError, match="all of these taps are vectors of one cell"):
+        build(pair_of("cnn", "cnn"), student_taps=("penultimate",), teacher_taps=("penultimate",))

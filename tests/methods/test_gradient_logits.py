@@ -13,6 +13,7 @@ from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.methods import kd, logit_mse
 from distildoc.methods.gradient_logits import GradientLogits, build
+from distildoc.schema.errors import ConfigError
 
 CLOCK = Clock(0, 1, 0.0)
 
@@ -72,3 +73,9 @@ def test_diagonal_counts_a_shift_of_all_logits_and_full_does_not(pair_of: Callab
     assert found["full"] == pytest.approx(0, abs=1e-12)
     p = softmax(teacher.outputs["logits"].numpy() / 4, -1)
     assert found["diagonal"] == pytest.approx(9 * np.mean(p * (1 - p) / 16))
+
+
+def test_a_teacher_that_is_certain_of_every_page_is_an_error(pair_of: Callable[..., Pair], batch: Batch) -> None:
+    certain = View({"logits": torch.eye(3).repeat(2, 1) * 1e6})
+    with pytest.raises(ConfigError, match=r"certain of every page.*raise `temperature`"):
+        build(pair_of("cnn", "cnn")).survey([(batch, certain)])

@@ -136,7 +136,7 @@ def test_a_bundle_opens_as_what_it_is_for(layout_bundle):
 
 
 def test_a_classifier_is_no_layout_model_and_takes_no_thresholds(bundle):
-    with pytest.raises(InputError, match="predicts the classes of pages, not the layout of pages"):
+    with pytest.raises(InputError, match="predicts the classes of pages or texts, not the layout of pages"):
         load_layout(bundle)
     with pytest.raises(InputError, match="thresholds are for layouts"):
         distildoc.load(bundle, thresholds={"letter": 0.5})

@@ -109,7 +109,7 @@ def test_a_folder_without_a_description_is_no_bundle(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("format", 4, "bundle format 4, this version reads 1, 2, 3"),
+        ("format", 5, "bundle format 5, this version reads 1, 2, 3, 4"),
         ("labels", [], "'labels' must be a list of names"),
         ("labels", ["a", "a"], "none twice"),
         ("labels", ["a", 3], "'labels' must be text, got 3"),

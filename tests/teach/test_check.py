@@ -18,6 +18,7 @@ from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
 from distildoc.teach.ensemble import Experts
+from distildoc.teach.known import Known
 from distildoc.teach.live import Live
 
 
@@ -76,6 +77,19 @@ def test_accumulation_under_a_method_that_couples_the_batch_is_an_error(pair: Pa
     check_terms(distiller, live(pair), accumulate=1)
     with pytest.raises(ConfigError, match=r"`train.accumulate` = 4 would change its meaning; set it to 1"):
         check_terms(distiller, live(pair), accumulate=4)
+
+
+def test_a_batch_of_one_under_a_method_that_couples_the_batch_is_an_error(pair: Pair, batch: Batch) -> None:
+    distiller = wanting(pair, couples_batch=True)
+    with pytest.raises(ConfigError, match=r"compares the pages of a batch, and batches hold one; raise `train.batch`"):
+        check_terms(distiller, live(pair), sample=batch.select(torch.arange(1)))
+
+
+def test_a_method_that_wants_every_class_refuses_a_teacher_that_lacks_some(pair: Pair) -> None:
+    terms = wanting(pair, every_class=True).terms
+    distiller = Distiller(pair.student, terms, known=Known((0,)))
+    with pytest.raises(ConfigError, match="wants a teacher that knows all classes of the student"):
+        check_terms(distiller, live(pair))
 
 
 def test_a_cache_under_unbounded_augmentation_is_an_error(pair: Pair) -> None:

@@ -99,6 +99,20 @@ def test_two_methods_that_each_put_in_a_head_are_an_error_that_names_both(order:
         adapted(pair.student, both[::order])
 
 
+def test_what_a_term_put_into_the_student_is_not_lost_to_a_later_one(pair: Pair, batch: Batch) -> None:
+    def terms_in(order: tuple[str, ...]) -> list[Term]:
+        return [Term(name, method_module(name).build(pair), constant(1.0)) for name in order]
+
+    with pytest.raises(ConfigError, match="a later term replaces what term 'vam' put into the student; name it last"):
+        adapted(pair.student, terms_in(("vam", "one")))
+    terms = terms_in(("one", "vam"))
+    distiller = Distiller(adapted(pair.student, terms), terms)
+    distiller(batch, None, CLOCK)[0].backward()
+    affinities = [value for name, value in distiller.student.named_parameters() if name.endswith("affinity")]
+    assert affinities
+    assert all(value.grad is not None and value.grad.any() for value in affinities)
+
+
 def test_two_terms_of_one_name_are_an_error(pair: Pair) -> None:
     with pytest.raises(ConfigError, match=r"names of their own, got \['a', 'a'\]"):
         Distiller(pair.student, terms(("a", {}, constant(1.0)), ("a", {}, constant(1.0))))

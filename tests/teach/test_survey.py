@@ -17,6 +17,7 @@ from distildoc.models.build import build_model
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms
 from distildoc.teach.distiller import Distiller
+from distildoc.teach.known import Known
 from distildoc.teach.live import Live
 from distildoc.teach.survey import survey
 
@@ -116,3 +117,31 @@ def test_several_gives_the_views_of_one_teacher_and_of_many() -> None:
     view = View({"logits": torch.zeros(1, 2)})
     assert several(view) == (view,)
     assert several([view, replace(view)]) == (view, view)
+
+
+def test_a_survey_of_the_teachers_answers_has_labels_counted_among_the_classes_it_knows() -> None:
+    seen: list[int] = []
+
+    class Counting(Looking):
+        def survey(self, pages: Iterable[Seen]) -> None:
+            for batch, view in pages:
+                seen.extend(batch.targets["label"].tolist())
+                assert one(view).outputs["logits"].shape[1] == 2
+            self.mean = torch.zeros(2)
+
+    student = build_model("cnn-micro", labels=LABELS, size=(32, 32), seed=0)
+    teacher = build_model("cnn-micro", labels=LABELS[1:], size=(32, 32), seed=1)
+    distiller = Distiller(student, [Term("look", Counting(), constant(1.0))], known=Known((1, 2)))
+    survey(distiller, Live(teacher), batches, count=7)
+    assert seen == [-1, 0, 1, -1, 0, 1, -1]
+
+
+def test_what_breaks_a_survey_is_told_in_a_line(parts: tuple[Distiller, Live, Looking]) -> None:
+    distiller, teacher, method = parts
+
+    def broken(pages: Iterable[Seen]) -> None:
+        raise RuntimeError("index 2 is\nout of bounds")
+
+    method.survey = broken  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="term 'look' cannot survey these pages: index 2 is out of bounds"):
+        survey(distiller, teacher, batches, count=7)

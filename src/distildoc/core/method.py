@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock, Schedule
@@ -51,6 +51,7 @@ class Needs:
     live_teacher                runs the teacher on pixels of its own making: a cache cannot serve it.
     input_gradients             differentiates the student with respect to the pixels.
     own_pixels                  runs the student on pixels of its own making.
+    every_class                 cannot do with a teacher that lacks some of the student's classes.
     experts                     how many teachers it wants as a sequence; 1 means one View. A method that takes any
                                 number asks for `Pair.experts`.
     """
@@ -63,6 +64,7 @@ class Needs:
     live_teacher: bool = False
     input_gradients: bool = False
     own_pixels: bool = False
+    every_class: bool = False
     experts: int = 1
 
     @property
@@ -100,7 +102,8 @@ class Relabels(Protocol):
 class Surveys(Protocol):
     """A Method that looks at every training page once before the first step, e.g. for directions in embeddings.
 
-    What it finds is a function of pages and teacher alone, so that a run that goes on finds it again. Pages come as
+    What it finds is a function of pages, teacher and initial student, so that a run that goes on finds it again: it
+    surveys before it reads its checkpoint. Pages come as
     they are, or in their first view where a cache holds nothing else; they can be gone through once.
     """
 
@@ -112,6 +115,14 @@ class Paces(Protocol):
     """A Method that sets something inside the student by the time, before its forward, e.g. how sharp its gates are."""
 
     def pace(self, clock: Clock) -> None: ...
+
+
+@runtime_checkable
+class Inside(Protocol):
+    """A Method that holds parts of the student that it adapted, e.g. gates whose sharpness it sets."""
+
+    @property
+    def inside(self) -> Sequence[nn.Module]: ...
 
 
 @runtime_checkable

@@ -64,7 +64,7 @@ def certify(model: Model, batches: Iterable[Batch], smoothing: Smoothing) -> Cer
             truth.append(batch.targets["label"])
     winner = torch.tensor([one for one, _ in found])
     radius = torch.tensor([one for _, one in found], dtype=torch.float64)
-    return Certified(winner, radius, winner == torch.cat(truth).cpu())
+    return Certified(winner, radius, (winner == torch.cat(truth).cpu()) & (winner != ABSTAINED))
 
 
 def radius_of(hits: int, draws: int, *, sigma: float, alpha: float) -> float:

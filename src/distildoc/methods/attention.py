@@ -76,7 +76,15 @@ def build(
             f"{len(teacher_taps)} of the teacher; name as many of both"
         )
     grids = grid_of(pair.student, pair.size), grid_of(model, pair.size)
+    most = 1
     for own, theirs in zip(student_taps, teacher_taps, strict=True):
-        grids[0].shape(pair.student_shape(own))
-        grids[1].shape(pair.teacher_shape(theirs, "attention"))
+        cells = {
+            *grids[0].shape(pair.student_shape(own))[1:],
+            *grids[1].shape(pair.teacher_shape(theirs, "attention"))[1:],
+        }
+        most = max(most, *cells)
+    if most == 1:
+        raise ConfigError(
+            "attention compares maps, and all of these taps are vectors of one cell; name layers with maps"
+        )
     return AttentionTransfer(student_taps, teacher_taps, grids)

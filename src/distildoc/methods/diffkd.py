@@ -135,7 +135,8 @@ class DiffKD(nn.Module):
         self.spots = nn.ModuleList(spots)
         self.seed = seed
         taps = tuple(spot.tap for spot in spots if spot.tap != LOGITS)
-        self.needs = Needs(student_taps=taps, teacher_taps=taps, teacher_outputs=len(taps) < len(spots))
+        logits = len(taps) < len(spots)  # one of the spots
+        self.needs = Needs(student_taps=taps, teacher_taps=taps, teacher_outputs=logits, every_class=logits)
 
     def adapt(self, student: Model) -> Model:
         return student

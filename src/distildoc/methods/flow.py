@@ -28,7 +28,7 @@ from torch import Tensor
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper, Seen
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.pair import Pair
 from distildoc.core.taps import Taps
 from distildoc.core.view import View, one
@@ -126,12 +126,10 @@ class FlowByInformation:
         *hidden, last = self.flow.taps
         own = tuple(pair[0] for pair in hidden)
         sides = [_Sums(own, self.flow.grids[0], self.classes), _Sums(self.candidates, self.flow.grids[1], self.classes)]
-        training = self.student.training
-        with Taps(self.student.eval(), own, outputs=False) as look, torch.no_grad():
+        with evaluating(self.student), Taps(self.student, own, outputs=False) as look, torch.no_grad():
             for batch, teacher in pages:
                 for side, view in zip(sides, (look(batch.inputs), one(teacher)), strict=True):
                     side.add(view, batch.targets["label"])
-        self.student.train(training)
         found = [side.information() for side in sides]
         self.information = dict(zip(("student", "teacher"), found, strict=True))
         pairs = tuple(zip(own, (self.candidates[j] for j in nearest(*found)), strict=True))

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import PositiveFloat
+from torch import nn
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
@@ -43,6 +44,10 @@ class Gates:
     def __init__(self, start: float, end: float, *, watch: bool) -> None:
         self.start, self.end, self.watch = start, end, watch
         self.gates: list[Gate] = []
+
+    @property
+    def inside(self) -> Sequence[nn.Module]:
+        return self.gates
 
     def adapt(self, student: Model) -> Model:
         """The same student, whose gates are held from here on."""

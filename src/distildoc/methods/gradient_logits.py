@@ -25,6 +25,7 @@ from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.view import View, one
 from distildoc.losses.gradients import fisher_square, logit_weights, weighted_mse
+from distildoc.schema.errors import ConfigError
 
 KIND: Kind = "gradients"
 PAPER = Paper(
@@ -33,7 +34,6 @@ PAPER = Paper(
     "2203.10163",
     "A closer look at knowledge distillation with features, logits, and gradients",
 )
-LEAST = 1e-30  # smallest mean weight divided by; below it the teacher is certain of every page
 
 
 class GradientLogits:
@@ -54,7 +54,11 @@ class GradientLogits:
         for _, view in pages:
             weight = self._weights(one(view))
             total, count = total + float(weight.double().sum()), count + weight.numel()
-        self.mean = max(total / max(1, count), LEAST)
+        if count and total <= 0:
+            raise ConfigError(
+                "the teacher is certain of every page, so its gradients weigh nothing; raise `temperature`"
+            )
+        self.mean = total / max(1, count)
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         wanted, found = one(teacher).outputs["logits"], student.outputs["logits"]

@@ -77,7 +77,7 @@ class Lelp:
 
     @property
     def needs(self) -> Needs:
-        return Needs(student_taps=(SUBCLASSES,), teacher_taps=(self.tap,))
+        return Needs(student_taps=(SUBCLASSES,), teacher_taps=(self.tap,), every_class=True)
 
     def adapt(self, student: Model) -> Model:
         """A model that shares the student's body; the head is new."""

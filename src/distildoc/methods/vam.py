@@ -71,6 +71,10 @@ class Vam:
         self.outputs, self.inputs, self.temperature = outputs, inputs, temperature
         self.attentions: list[VirtualAttention] = []
 
+    @property
+    def inside(self) -> Sequence[nn.Module]:
+        return self.attentions
+
     def adapt(self, student: Model) -> Model:
         """A model with a copy of the body that has the module; it shares the head."""
         body = deepcopy(student.body)

@@ -1,6 +1,7 @@
 """What can be named in a run file, for people and programs."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from types import ModuleType
 
@@ -52,7 +53,7 @@ def needs_of(module: ModuleType) -> list[str]:
     found = {
         "teacher outputs": needs.teacher and needs.teacher_outputs,
         f"teacher features: {', '.join(needs.teacher_taps)}": bool(needs.teacher_taps),
-        f"{needs.experts} teachers": needs.experts > 1,
+        "one or more teachers as experts": _takes_experts(module, pair),
         "a live teacher": needs.live_teacher,
         "a pass over the pages first": isinstance(method, Surveys),
         "whole batches": needs.couples_batch,
@@ -61,6 +62,13 @@ def needs_of(module: ModuleType) -> list[str]:
         "changes the student": isinstance(method, Finishes) or method.adapt(pair.student) is not pair.student,
     }
     return [name for name, true in found.items() if true]
+
+
+def _takes_experts(module: ModuleType, pair: Pair) -> bool:
+    try:
+        return bool(module.build(replace(pair, experts=2)).needs.experts > 1)
+    except InputError:
+        return False
 
 
 def model_rows() -> list[Row]:

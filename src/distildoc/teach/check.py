@@ -36,7 +36,7 @@ def check_terms(
     """
     for term in distiller.terms:
         _check_needs(term, teacher, accumulate)
-        _check_pixels(term, sample)
+        _check_batch(term, distiller, sample)
     if teacher is not None:
         if any(term.method.needs.reads_outputs for term in distiller.terms):
             _check_labels(distiller, teacher)
@@ -73,11 +73,21 @@ def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int)
     _check_views(term.name, needs, teacher)
 
 
-def _check_pixels(term: Term, sample: Batch | None) -> None:
+def _check_batch(term: Term, distiller: Distiller, sample: Batch | None) -> None:
     needs = term.method.needs
-    if sample is None or sample.inputs.is_floating_point():
+    if needs.every_class and distiller.known is not None:
+        raise ConfigError(
+            f"term '{term.name}' wants a teacher that knows all classes of the student; choose another method, or drop "
+            "`teacher.labels.missing: ignore`"
+        )
+    if sample is None:
         return
-    if needs.live_teacher or needs.input_gradients or needs.own_pixels:
+    if needs.couples_batch and len(sample) < 2:
+        raise ConfigError(
+            f"term '{term.name}' compares the pages of a batch, and batches hold one; raise `train.batch`"
+        )
+    pixels = needs.live_teacher or needs.input_gradients or needs.own_pixels
+    if pixels and not sample.inputs.is_floating_point():
         raise ConfigError(f"term '{term.name}' moves or hides pixels, and this run reads texts; choose another method")
 
 

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
-from distildoc.core.method import Finishes, Losses, Paces, Relabels, Term
+from distildoc.core.method import Finishes, Inside, Losses, Paces, Relabels, Term
 from distildoc.core.model import Model, evaluating
 from distildoc.core.taps import Taps
 from distildoc.core.view import View
@@ -31,7 +31,8 @@ NOBODY = View({})  # the teacher of a run without one
 def adapted(student: Model, terms: Sequence[Term]) -> Model:
     """The student as the methods want it (SimKD gives it another head), term by term.
 
-    Raises ConfigError where two of them put in a head: the first one's would be lost, and its loss with it.
+    Raises ConfigError where two of them put in a head: the first one's would be lost, and its loss with it; and where
+    one replaces parts of the student that an earlier one holds.
     """
     owner: str | None = None
     for term in terms:
@@ -41,6 +42,10 @@ def adapted(student: Model, terms: Sequence[Term]) -> Model:
                 raise ConfigError(f"terms '{owner}' and '{term.name}' both put a head into the student; keep one")
             owner = term.name
         student = changed
+    parts = set(student.modules())
+    for term in terms:
+        if isinstance(term.method, Inside) and not parts.issuperset(term.method.inside):
+            raise ConfigError(f"a later term replaces what term '{term.name}' put into the student; name it last")
     return student
 
 

@@ -7,9 +7,11 @@ import torch
 from distildoc.core.batch import Batch
 from distildoc.core.method import Seen, Surveys, Term
 from distildoc.core.teacher import Teacher
+from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.check import try_terms
 from distildoc.teach.distiller import NOBODY, Distiller
 from distildoc.teach.ensemble import Experts
+from distildoc.teach.known import Known
 
 Progress = Callable[[int, int], None]  # pages seen, pages in all
 TRIED = 2  # pages of the trial afterwards
@@ -37,21 +39,34 @@ def survey(
     device = next(distiller.parameters()).device
     wanting = surveying(distiller.terms)
     for number, term in enumerate(wanting):
-        assert isinstance(term.method, Surveys)
-        seen = _seen(teacher, pages(), device)
-        done = number * count
-        term.method.survey(_counted(seen, done, count * len(wanting), progress))
+        known = distiller.known if term.method.needs.reads_outputs else None
+        seen = _seen(teacher, pages(), device, known)
+        _survey(term, _counted(seen, number * count, count * len(wanting), progress))
     if wanting:
         first = next(iter(pages()))
         try_terms(distiller, teacher, wanting, first.select(torch.arange(min(TRIED, len(first)))))
 
 
-def _seen(teacher: Teacher | Experts | None, pages: Iterable[Batch], device: torch.device) -> Iterator[Seen]:
+def _survey(term: Term, seen: Iterator[Seen]) -> None:
+    assert isinstance(term.method, Surveys)
+    try:
+        term.method.survey(seen)
+    except InputError:
+        raise
+    except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"term '{term.name}' cannot survey these pages: {reason}") from error
+
+
+def _seen(
+    teacher: Teacher | Experts | None, pages: Iterable[Batch], device: torch.device, known: Known | None
+) -> Iterator[Seen]:
+    """Pages and what the teacher says of them; labels are counted among the `known` classes, as its answers are."""
     for batch in pages:
         here = batch.to(device)
         with torch.no_grad():
             view = NOBODY if teacher is None else teacher(here)
-        yield here, view
+        yield here if known is None else known.batch(here), view
 
 
 def _counted(seen: Iterator[Seen], done: int, count: int, progress: Progress | None) -> Iterator[Seen]:
