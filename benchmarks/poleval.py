@@ -3,10 +3,10 @@
     python benchmarks/poleval.py --seeds 0 1            (two runs side by side, a thread each; goes on where it stopped)
     python benchmarks/poleval.py --seeds 0 1 --summary
 
-Needs runs/layout/teacher, runs/layout/pretrain_student and runs/layout/encoder_hint_start (see BEFORE) and
-DISTILDOC_DATA. All arms of a seed have the same initial weights, order and augmentation seeds and as many steps, within
-three in a hundred; the distilled ones see 300 pages without labels besides. No score chooses a state of a student: the
-last one is kept. The `val` pages are read once, when a run has ended. The summary goes to
+Needs runs/layout/teacher, runs/layout/pretrain_student_more and, for encoder_hint, runs/layout/encoder_hint_start (see
+BEFORE) and DISTILDOC_DATA. All arms of a seed have the same initial weights, order and augmentation seeds and as many
+steps, within three in a hundred; the distilled ones see 300 pages without labels besides. No score chooses a state of a
+student: the last one is kept. The `val` pages are read once, when a run has ended. The summary goes to
 benchmarks/results/poleval.json.
 """
 
@@ -27,13 +27,16 @@ from distildoc.evaluate.layout_files import read_layout_predictions
 from distildoc.metrics.bootstrap import paired_difference_of_means
 from distildoc.metrics.detection import LayoutOutcomes, maps
 from distildoc.models.load import load_model
+from distildoc.recipes.files import read_run_file
 
 RUNS = Path("runs/layout")
+ARMS_IN = Path(os.environ.get("DISTILDOC_ARMS", str(RUNS)))  # another folder for arms from another start
 CONFIGS = Path("configs/detection")
 SCORES = ("map", "ap50", "ap75", "map_post", "f1")
 BEFORE = (
     "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3",
     "distildoc train configs/detection/pretrain_student.yaml -o runs/layout/pretrain_student",
+    "distildoc train configs/detection/pretrain_student_more.yaml -o runs/layout/pretrain_student_more",
     "distildoc train configs/detection/pretrain_teacher.yaml -o runs/layout/pretrain_teacher",
     "distildoc run configs/detection/teacher.yaml -o runs/layout/teacher",
     "distildoc train configs/detection/encoder_hint_start.yaml -o runs/layout/encoder_hint_start",
@@ -55,7 +58,7 @@ ARMS = (
 
 
 def folder_of(arm: str, seed: int) -> Path:
-    return RUNS / f"{arm}-s{seed}"
+    return ARMS_IN / f"{arm}-s{seed}"
 
 
 def is_done(arm: str, seed: int) -> bool:
@@ -98,6 +101,7 @@ def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
     reports = [report_of(folder)["scores"] for folder in folders]
     facts: dict[str, Any] = {
         "parameters": parameter_count(load_model(folders[0] / "model")),
+        "start": read_run_file(folders[0] / "config.yaml").start,
         "steps": trained(folders[0])["steps"],
         "train_seconds": round(float(np.mean([trained(folder)["seconds"] for folder in folders])), 1),
         "mean": {name: round(float(np.mean([one[name]["value"] for one in reports])), 4) for name in SCORES},
@@ -127,7 +131,8 @@ def teacher_facts() -> dict[str, Any]:
 
 def pretraining() -> dict[str, Any]:
     """What teacher and students start from: pages seen, seconds, and mAP on corpus pages set aside."""
-    found = {name: trained(RUNS / name) for name in ("pretrain_student", "pretrain_teacher")}
+    names = ("pretrain_student", "pretrain_student_more", "pretrain_teacher")
+    found = {name: trained(RUNS / name) for name in names}
     return {
         name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}
         for name, one in found.items()
@@ -139,6 +144,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--workers", type=int, default=2, help="runs side by side")
+    parser.add_argument("--name", default="poleval", help="of the result file")
     parser.add_argument("--summary", action="store_true", help="only summarise what is there")
     options = parser.parse_args()
     os.chdir(ROOT)
@@ -153,7 +159,7 @@ def main() -> None:
         "teacher": teacher_facts(),
         "arms": {arm: arm_facts(arm, options.seeds) for arm in done},
     }
-    print(write_result("poleval", facts, seeds=options.seeds, software=["torch", "transformers", "numpy"]))
+    print(write_result(options.name, facts, seeds=options.seeds, software=["torch", "transformers", "numpy"]))
 
 
 if __name__ == "__main__":

@@ -59,8 +59,9 @@ def page(name: str, facts: Mapping[str, Any]) -> str:
 
 
 MADE = """
-Made by `python benchmarks/systems/flow_page.py` from [the result file](../../benchmarks/results/systems/{name}.json); the
-study is [studies/systems/{name}.yaml](../../studies/systems/{name}.yaml), the method [flow](../methods/flow.md).
+Made by `python benchmarks/systems/flow_page.py` from
+[the result file](../../benchmarks/results/systems/{name}.json); the study is
+[studies/systems/{name}.yaml](../../studies/systems/{name}.yaml), the method [flow](../methods/flow.md).
 """
 FIRST = """
 Generated pages of eight classes at 32 x 32 pixels. A network of six blocks (`teacher`) and a wide one of three

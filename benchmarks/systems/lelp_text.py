@@ -115,9 +115,9 @@ pages it was tried in [lelp](lelp.md) and [lelp_more](lelp_more.md).
 On SST-2 the paper (arXiv:2409.20449) does not claim a gain over Subclass Distillation either: 92.81 against 92.85, as
 others transcribe its table; its teachers are ALBERT-XXL and its students ALBERT-Base. The setting here is far smaller,
 without published weights: a teacher that is a mean of token embeddings with a hidden layer, from 28,500 phrases with
-labels; students of the same make with 16 numbers a token, from 4,000 of these phrases without labels; test texts are GLUE's
-development sentences. Validation texts are phrases, many of them parts of sentences seen in training, so their scores
-are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed.
+labels; students of the same make with 16 numbers a token, from 4,000 of these phrases without labels; test texts are
+GLUE's development sentences. Validation texts are phrases, many of them parts of sentences seen in training, so their
+scores are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed.
 """
 
 
