@@ -202,7 +202,7 @@ def test_saved_student_is_whole_and_has_no_leftovers(
     save_model(student, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     with torch.no_grad():
-        found, expected = loaded(layout_batch.pixels), student(layout_batch.pixels)
+        found, expected = loaded(layout_batch.inputs), student(layout_batch.inputs)
     assert all(torch.equal(found[key], expected[key]) for key in ("logits", "boxes"))
 
 
