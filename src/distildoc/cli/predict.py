@@ -69,7 +69,7 @@ def predict(
             progress=advance,
         )
     failed = f", {summary.failed} could not be read" if summary.failed else ""
-    typer.echo(f"{summary.pages} pages{failed}")
+    typer.echo(f"{summary.pages} {summary.noun}{failed}")
     if summary.choice is not None:
         for line in _abstaining(summary, summary.choice):
             typer.echo(line)

@@ -45,6 +45,7 @@ class Summary:
     """Pages predicted, pages that could not be read, and the files and folders written.
 
     abstained  how many of the predicted pages were not answered.
+    noun       what was predicted, in the plural.
     choice     the threshold for that, and what it rests on; None where every page was to be answered.
     """
 
@@ -53,6 +54,7 @@ class Summary:
     written: tuple[Path, ...]
     abstained: int = 0
     choice: Choice | None = None
+    noun: str = "pages"
 
 
 def predict_files(
@@ -114,6 +116,7 @@ def predict_files(
         tuple(Path(out) / writer.TARGET for writer in writers),
         counts["abstained"],
         opened.choice if isinstance(opened, OnnxClassifier) else None,
+        "texts" if described.reads_texts else "pages",
     )
 
 
