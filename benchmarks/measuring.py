@@ -76,7 +76,7 @@ def write_result(name: str, facts: Mapping[str, Any], *, seeds: Sequence[int], s
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT)
     changed = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, cwd=ROOT)
     content = {
-        "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
+        "command": " ".join(["python", Path(sys.argv[0]).resolve().relative_to(ROOT).as_posix(), *sys.argv[1:]]),
         "commit": commit.stdout.strip(),
         "uncommitted_changes_in_src": bool(changed.stdout.strip()),
         "hardware": hardware(),

@@ -129,6 +129,8 @@ def incremental(results: Results) -> tuple[dict[str, Any], dict[str, Any], list[
     gains = {method: estimate(scores[method] - scores["supervised"]) for method in METHODS[1:]}
     facts = {
         "before": estimate(drawn([before])),
+        "over_labels": gains,
+        "gradient_features - features": estimate(scores["gradient_features"] - scores["features"]),
         "all": {method: estimate(scores[method]) for method in METHODS},
         "old": {method: estimate(drawn(tables[method,], rows=known)) for method in METHODS},
         "new": {method: estimate(drawn(tables[method,], rows=~known)) for method in METHODS},
@@ -175,6 +177,11 @@ def page(facts: Mapping[str, Any]) -> str:
     for method in METHODS:
         cells = " | ".join(shown(second[part][method]) for part in ("all", "old", "new"))
         lines.append(f"| {method} | {cells} |")
+    weighted = shown(second["gradient_features - features"])
+    lines += [
+        "",
+        f"The order of compression does not carry over: weighted features are {weighted} points to plain ones.",
+    ]
     lines += ["", "## Verdict", ""]
     for one in facts["claims"]:
         said = {True: "holds", False: "not shown here", "partly": "holds in part"}[one["holds"]]

@@ -84,6 +84,10 @@ def facts_of(results: Results) -> dict[str, Any]:
         "test_texts": len(tables["supervised"][0]),
         "claims": claims(found, best["kd"], best["lelp"]),
         "chosen": best,
+        "gains": {
+            "kd": difference(found[best["kd"]], found["supervised"]),
+            "lelp": difference(found[best["lelp"]], found["supervised"]),
+        },
         "teacher": round(teacher.scores["accuracy"].value, 4),
         "validation_accuracy": {name: round(validated(cells), 4) for name, cells in arms.items()},
         "test_accuracy": {name: estimate(values) for name, values in found.items()},

@@ -18,7 +18,7 @@ from distildoc.study.statistics import drawn_scores, over_seeds, p_value
 
 DRAWS = 4000
 LEVEL = 0.05
-TOLD = {True: "holds", False: "does not hold", "partly": "not shown: the means are in this order, within noise"}
+TOLD = {True: "holds", False: "does not hold", "partly": "holds in part"}
 Arms = Mapping[str, Sequence[Entry]]  # method -> cells, one a seed
 Tables = Sequence[PageTable]  # of one arm, one a seed
 
@@ -82,10 +82,10 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
 
 
 def verdict(*found: Mapping[str, Any]) -> bool | str:
-    """True where all are above 0 beyond doubt, `partly` where all means are, else False."""
-    if all(one["low"] > 0 and one["p_t_test"] < LEVEL for one in found):
-        return True
-    return "partly" if all(one["value"] > 0 for one in found) else False
+    """True where all are above 0 beyond doubt, `partly` where some are and none is below, else False."""
+    sure = [one["low"] > 0 and one["p_t_test"] < LEVEL for one in found]
+    below = any(one["high"] < 0 for one in found)
+    return True if all(sure) else "partly" if any(sure) and not below else False
 
 
 def percent(one: Mapping[str, Any]) -> str:
@@ -96,7 +96,7 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """A table of claims, a line a difference."""
     lines = ["| claim | points [95 %] | seeds ahead | p (t-test) | verdict |", "|---|--:|--:|--:|---|"]
     for claim in claims:
-        told = {**TOLD, "partly": claim.get("partly_means", TOLD["partly"])}[claim["holds"]]
+        told = TOLD[claim["holds"]]
         for number, (what, one) in enumerate(claim["ours"].items()):
             said = (claim["claim"], told) if number == 0 else ("", "")
             ahead = f"{one['seeds_ahead']} of {one['of']}"

@@ -87,3 +87,20 @@ def test_settings_of_a_page_have_values_default_and_bounds(make_methods: ModuleT
     page = make_methods.pages()["simkd.md"]
     assert "| `projector` | `none` or `mlp` or `cnn` | `cnn` |" in page
     assert "| `factor` | int > 0 | `2` |" in page
+
+
+def test_what_was_never_tried_is_told_apart_from_what_gained_nothing() -> None:
+    found = measured()
+    assert found["encoder_hint"]["helped"] is None
+    assert found["one"]["helped"] == []
+    assert {one["where"] for one in found["ces_kd"]["helped"]} == {
+        "ces_kd, over labels alone",
+        "ces_kd_more, nano, over labels alone",
+    }
+
+
+def test_a_claim_with_nothing_to_show_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = module_at(DOCS / "make_systems.py")
+    monkeypatch.setattr(make, "read", lambda path: {"claims": [{"claim": "A", "ours": {"a": 1.0}, "holds": True}]})
+    with pytest.raises(ValueError, match="nothing to show of what was found for 'A'"):
+        make.page()

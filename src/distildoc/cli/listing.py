@@ -41,9 +41,11 @@ def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json:
 
 
 def _gains(helped: object) -> str | None:
-    """How often, and how much at best."""
-    if not isinstance(helped, list) or not helped:
-        return None
+    """How often, and how much at best; None where no study has tried it."""
+    if not isinstance(helped, list):
+        return "not tried"
+    if not helped:
+        return "no gain shown"
     most = max(float(one["points"]) for one in helped)
     return f"+{most:.1f} points at best, {len(helped)} place{'s' if len(helped) > 1 else ''}"
 
