@@ -30,8 +30,8 @@ from distildoc.models.load import load_model
 from distildoc.recipes.files import read_run_file
 
 RUNS = Path("runs/layout")
-ARMS_IN = Path(os.environ.get("DISTILDOC_ARMS", str(RUNS)))  # another folder for arms from another start
 CONFIGS = Path("configs/detection")
+ARMS_IN = [RUNS]  # another folder where arms had another start
 SCORES = ("map", "ap50", "ap75", "map_post", "f1")
 BEFORE = (
     "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3",
@@ -58,7 +58,7 @@ ARMS = (
 
 
 def folder_of(arm: str, seed: int) -> Path:
-    return ARMS_IN / f"{arm}-s{seed}"
+    return ARMS_IN[0] / f"{arm}-s{seed}"
 
 
 def is_done(arm: str, seed: int) -> bool:
@@ -144,10 +144,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--workers", type=int, default=2, help="runs side by side")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the arms' runs")
     parser.add_argument("--name", default="poleval", help="of the result file")
     parser.add_argument("--summary", action="store_true", help="only summarise what is there")
     options = parser.parse_args()
     os.chdir(ROOT)
+    ARMS_IN[0] = options.runs
     if not options.summary:
         run_all(options.arms, options.seeds, options.workers)
     done = [arm for arm in options.arms if all(is_done(arm, seed) for seed in options.seeds)]
