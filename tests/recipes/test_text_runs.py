@@ -9,8 +9,10 @@ import torch
 import yaml
 
 from distildoc.core.texts import Tokenise
+from distildoc.models.build import build_model
 from distildoc.models.load import load_model
 from distildoc.predict.files import predict_files
+from distildoc.recipes.build import pair_of
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.files import read_run_file
 from distildoc.recipes.stages import run, train
@@ -166,6 +168,19 @@ def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: P
         with pytest.raises((ConfigError, InputError), match=told):
             train(wanted, tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_of_texts_does_not_teach_pages(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    pages = config(folder, "pages", input={"height": 32, "width": 32}, teacher={"runs": [str(teacher)]})
+    model = build_model("cnn-micro", labels=("negative", "positive"), size=(32, 32))
+    with pytest.raises(
+        ConfigError, match="teacher: its model reads texts, and this run pages; name a teacher of pages"
+    ):
+        pair_of(pages, [load_model(teacher / "model")], ("negative", "positive"))
+    with pytest.raises(
+        ConfigError, match="teacher: its model reads pages, and this run texts; name a teacher of texts"
+    ):
+        pair_of(config(folder, "texts"), [model], ("negative", "positive"))
 
 
 def test_a_bundle_of_texts_refuses_pages_and_ranges(teacher: Path, folder: Path, tmp_path: Path) -> None:

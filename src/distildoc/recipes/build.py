@@ -11,6 +11,7 @@ from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.task import Task
 from distildoc.core.teacher import Teacher
+from distildoc.core.texts import Tokenise
 from distildoc.data.loader import Loader
 from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.recipes.config import RampConfig, RunConfig, TermConfig
@@ -89,6 +90,7 @@ def parts_of(config: RunConfig, splits: Splits, *, rank: int = 0, world: int = 1
 def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...]) -> Pair:
     """The student with its initial weights, and the teacher's model where there is exactly one."""
     kind = TASKS[config.task]
+    _check_inputs(config, models)
     return Pair(
         kind.initial(config, labels),
         models[0] if len(models) == 1 else None,
@@ -97,6 +99,14 @@ def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...])
         teacher_thresholds(config.teacher),
         len(models) if config.teacher is not None and config.teacher.experts else 1,
     )
+
+
+def _check_inputs(config: RunConfig, models: Sequence[Model]) -> None:
+    wanted = "pages" if config.input.text_bytes is None else "texts"
+    for model in models:
+        found = "texts" if isinstance(model.normalise, Tokenise) else "pages"
+        if found != wanted:
+            raise ConfigError(f"teacher: its model reads {found}, and this run {wanted}; name a teacher of {wanted}")
 
 
 def terms_of(configs: Sequence[TermConfig], pair: Pair) -> list[Term]:

@@ -153,7 +153,7 @@ def bundle_from_json(content: Mapping[str, object], where: str) -> Bundle:
         bundle = Bundle(
             task=_text(content["task"], "task"),
             labels=_labels(content["labels"]),
-            preprocess=(_text_input if texts else _preprocess)(_mapping(content["preprocess"], "preprocess")),
+            preprocess=_preprocess(_mapping(content["preprocess"], "preprocess"), texts),
             temperature=_positive(content["temperature"], "temperature"),
             graph=_graph(_mapping(content["graph"], "graph")),
             files=_each(content["files"], "files", _stored),
@@ -200,18 +200,15 @@ def _labels(value: object) -> tuple[str, ...]:
     return labels
 
 
-def _preprocess(value: Mapping[str, object]) -> Preprocess:
-    _known(value, ("height", "width", "fit", "grey"), "preprocess")
+def _preprocess(value: Mapping[str, object], texts: bool) -> Preprocess | TextInput:
+    _known(value, ("text_bytes",) if texts else ("height", "width", "fit", "grey"), "preprocess")
+    if texts:
+        return TextInput(_whole(value["text_bytes"], "preprocess.text_bytes", MAX_TEXT_BYTES))
     height, width = (_whole(value[side], f"preprocess.{side}", MAX_SIDE_PX) for side in ("height", "width"))
     grey = value["grey"]
     if not isinstance(grey, bool):
         raise ValueError(f"'preprocess.grey' must be true or false, got {grey!r}")
     return Preprocess(height, width, _fit(value["fit"]), grey)
-
-
-def _text_input(value: Mapping[str, object]) -> TextInput:
-    _known(value, ("text_bytes",), "preprocess")
-    return TextInput(_whole(value["text_bytes"], "preprocess.text_bytes", MAX_TEXT_BYTES))
 
 
 def _fit(value: object) -> Literal["stretch", "pad"]:
