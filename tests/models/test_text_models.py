@@ -141,6 +141,15 @@ def test_the_graph_says_the_same_on_other_lengths(name: str, tmp_path: Path) -> 
             np.testing.assert_allclose(logits, model(as_bytes(texts))["logits"] / 2, rtol=1e-4, atol=1e-5)
 
 
+def test_a_tokenizer_of_another_network_is_told(tmp_path: Path) -> None:
+    BertConfig(
+        **{**SMALL, "vocab_size": 50}, hidden_size=16, num_hidden_layers=1, num_attention_heads=2
+    ).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(content())
+    with pytest.raises(InputError, match="300 pieces, the network embeddings for 50; are both of one model"):
+        built(str(tmp_path))
+
+
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown text model 'bert-mikro'; closest: bert-micro"):
         built("bert-mikro")

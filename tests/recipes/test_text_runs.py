@@ -1,6 +1,7 @@
 """Runs that read texts: every stage, from a table to predictions of a bundle."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,7 @@ def test_a_run_on_texts_goes_through_every_stage(teacher: Path, folder: Path, tm
         {"method": "lelp", "subclasses": 3},
         {"method": "fitnet", "student_tap": "penultimate", "teacher_tap": "penultimate"},
         {"method": "rkd"},
+        {"method": "dml"},
     ],
     ids=lambda term: term["method"],
 )
@@ -158,6 +160,9 @@ def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: P
     cases = {
         "text_bytes": config(folder, "a", input={"height": 32, "width": 32}, model={"name": "cnn-micro"}),
         "unknown text model 'cnn-micro'": config(folder, "b", model={"name": "cnn-micro"}),
+        "'dropout'.*less than 1": config(folder, "f", model={"name": "text-mean", "dropout": 2.0}),
+        "'width'.*greater than 0": config(folder, "g", model={"name": "text-mean", "width": 0}),
+        "'vocabulary'.*less than or equal": config(folder, "h", model={"name": "text-mean", "vocabulary": 10**12}),
         "unknown key 'depth'": config(folder, "c", model={"name": "text-mean", "depth": 2}),
         "moves or hides pixels, and this run reads texts": config(folder, "d", terms=[{"method": "adversarial"}]),
         "maps and patches are of pages": config(
@@ -193,6 +198,13 @@ def test_a_bundle_of_texts_refuses_pages_and_ranges(teacher: Path, folder: Path,
         with pytest.raises(InputError, match=told):
             predict_files(teacher / "bundle", out=tmp_path / "out", **arguments)
         assert not (tmp_path / "out").exists()
+    swapped = tmp_path / "swapped"
+    shutil.copytree(teacher / "bundle", swapped)
+    content = json.loads((swapped / "bundle.json").read_text())
+    content["graph"]["inputs"].reverse()
+    (swapped / "bundle.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="a bundle of texts has the inputs"):
+        predict_files(swapped, [folder / "test.csv"], tmp_path / "out")
     (teacher / "bundle" / "tokenizer.json").rename(teacher / "kept")
     with pytest.raises(InputError, match=r"tokenizer\.json: missing from the bundle"):
         read_bundle(teacher / "bundle")

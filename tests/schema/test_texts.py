@@ -1,15 +1,26 @@
 """Texts as bytes, tables of texts, and files that hold them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.tables import table_rows
 from distildoc.schema.text_sources import count_texts, texts_from
-from distildoc.schema.texts import MAX_TEXT_BYTES, NoPixels, TextInput, text_page, texts_of
+from distildoc.schema.texts import (
+    MAX_TEXT_BYTES,
+    NoPixels,
+    TextInput,
+    bounded_tokenizer,
+    read_tokenizer,
+    text_page,
+    texts_of,
+)
 
 
 def page(text: str) -> Page:
@@ -92,3 +103,32 @@ def test_paths_without_texts_are_told(tmp_path: Path, path: str, told: str) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=told):
         list(texts_from([tmp_path / path]))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda one: one.enable_padding(length=5_000_000), "must fill up to the longest text"),
+        (lambda one: one.enable_padding(pad_to_multiple_of=4096), "must fill up to the longest text"),
+        (lambda one: one.no_truncation(), "must cut texts to at most 8192 tokens"),
+        (lambda one: one.enable_truncation(1_000_000), "must cut texts to at most 8192 tokens"),
+    ],
+)
+def test_a_tokenizer_that_makes_much_of_little_is_refused(change: Callable[[Tokenizer], None], told: str) -> None:
+    tokenizer = Tokenizer(BPE())
+    tokenizer.enable_truncation(8)
+    bounded_tokenizer(tokenizer.to_str(), "here")
+    change(tokenizer)
+    with pytest.raises(InputError, match=told):
+        bounded_tokenizer(tokenizer.to_str(), "here")
+
+
+def test_a_tokenizer_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"tokenizer\.json: not UTF-8"):
+        read_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_long_value_is_read_and_a_longer_one_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\n" + "a" * 200_000 + "\n")
+    assert len(next(table_rows(tmp_path / "a.csv", ("text",)))[1][0]) == 200_000

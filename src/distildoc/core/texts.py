@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distildoc.schema.texts import open_tokenizer, texts_of, tokens_of
+from distildoc.schema.texts import bounded_tokenizer, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,7 +22,7 @@ class Tokenise:
 
     @cached_property
     def opened(self) -> "Tokenizer":
-        return open_tokenizer(self.tokenizer, "the model's tokenizer")
+        return bounded_tokenizer(self.tokenizer, "the model's tokenizer")
 
 
 class Tokens(nn.Module):

@@ -25,8 +25,8 @@ from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.losses.logits import kl_from_logits
 from distildoc.losses.precision import full
-from distildoc.models.build import body_from
 from distildoc.models.heads import build_head
+from distildoc.models.load import any_body
 
 KIND: Kind = "peers"
 PAPER = Paper("Zhang et al.", 2018, "1706.00384", "Deep Mutual Learning")
@@ -70,7 +70,7 @@ def _twin(student: Model) -> Model:
     seed = int(torch.randint(2**31, ()))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        body, head = body_from(student.recipe), build_head(cast(Mapping[str, object], student.recipe["head"]))
+        body, head = any_body(student.recipe), build_head(cast(Mapping[str, object], student.recipe["head"]))
     return Model(
         body,
         head,

@@ -109,8 +109,8 @@ def take_head(network: nn.Module) -> nn.Linear:
     found = [path for path, module in network.named_modules() if is_classifier(path) and isinstance(module, nn.Linear)]
     if not found:
         raise InputError(
-            f"{type(network).__name__} has no linear layer in `classifier`; use an image classifier such as "
-            "ResNet, ViT, BEiT, ConvNeXt or Swin"
+            f"{type(network).__name__} has no linear layer in `classifier`; use a classifier whose head is called so, "
+            "such as ResNet, ViT, BEiT, ConvNeXt, Swin, or for texts BERT, RoBERTa and DistilBERT"
         )
     parent, _, name = found[-1].rpartition(".")
     head = network.get_submodule(found[-1])

@@ -160,7 +160,7 @@ def _blank(content: Mapping[str, object]) -> Model:
         raise InputError("`labels` must be a list of names")
     spec, detects = _mapping(recipe, "head"), is_detector(recipe)
     return (Detector if detects else Model)(
-        detector_body(recipe) if detects else _body(recipe),
+        detector_body(recipe) if detects else any_body(recipe),
         detector_head(spec) if detects else build_head(spec),
         normalise=_normalise(normalise),
         labels=labels,
@@ -175,7 +175,8 @@ def _blank(content: Mapping[str, object]) -> Model:
     )
 
 
-def _body(recipe: Mapping[str, object]) -> nn.Module:
+def any_body(recipe: Mapping[str, object]) -> nn.Module:
+    """The body of a classifier of pages or texts that a recipe describes, weights yet to be loaded."""
     return text_body(recipe) if recipe.get("source") == TEXT else body_from(recipe)
 
 

@@ -16,7 +16,7 @@ from distildoc.schema.bundle import Bundle
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Classification
-from distildoc.schema.texts import MAX_TOKENIZER_BYTES, TOKENIZER, open_tokenizer, texts_of, tokens_of
+from distildoc.schema.texts import TOKENIZER, bounded_tokenizer, read_tokenizer, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -74,7 +74,11 @@ class OnnxClassifier:
         """Pixels [B, 3, height, width] in 0..1, or texts [B, L], to calibrated logits [B, classes]."""
         graph = self.bundle.graph
         arrays = (inputs,) if self._tokenizer is None else tokens_of(self._tokenizer, texts_of(inputs.astype(np.uint8)))
-        (logits,) = self._session.run([graph.outputs[0]], dict(zip(graph.inputs, arrays, strict=True)))
+        try:
+            (logits,) = self._session.run([graph.outputs[0]], dict(zip(graph.inputs, arrays, strict=True)))
+        except Exception as error:  # onnxruntime raises a class of its own for every misfit
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{graph.file}: the graph does not run ({reason}); export the bundle again") from None
         return np.asarray(logits, dtype=np.float32)
 
     def pixels_of(self, page: Page | FailedPage) -> NDArray[np.uint8] | FailedPage:
@@ -99,9 +103,7 @@ def load(folder: str | Path, *, batch: int = 8, threads: int | None = None) -> O
 
 def _tokenizer(folder: Path) -> "Tokenizer":
     path = folder / TOKENIZER
-    if path.stat().st_size > MAX_TOKENIZER_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, more than {MAX_TOKENIZER_BYTES} for a tokenizer")
-    return open_tokenizer(path.read_text(encoding="utf-8"), str(path))
+    return bounded_tokenizer(read_tokenizer(path), str(path))
 
 
 def _choice(bundle: Bundle, max_error: float | None, sure: float | None, *, where: str) -> Choice | None:

@@ -8,6 +8,7 @@ import onnxruntime
 from distildoc.schema.bundle import Bundle, read_bundle
 from distildoc.schema.errors import InputError
 
+TEXT_INPUTS = ("input_ids", "attention_mask")
 PREDICTS = {"classification": "the classes of pages or texts", "detection": "the layout of pages"}
 
 
@@ -37,6 +38,8 @@ def check_graph(session: onnxruntime.InferenceSession, bundle: Bundle, where: st
     """Shapes of the outputs, by name, once inputs and outputs are those of bundle.json; InputError otherwise."""
     inputs = {item.name: item.shape for item in session.get_inputs()}
     outputs = {item.name: item.shape for item in session.get_outputs()}
+    if bundle.reads_texts and bundle.graph.inputs != TEXT_INPUTS:
+        raise InputError(f"{where}: a bundle of texts has the inputs {list(TEXT_INPUTS)}; export the bundle again")
     if set(inputs) != set(bundle.graph.inputs) or not set(bundle.graph.outputs) <= set(outputs):
         raise InputError(
             f"{where}: the graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, bundle.json says "

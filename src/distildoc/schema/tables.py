@@ -25,6 +25,7 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[
     a row of another width, and a value with a zero byte or more than MAX_TEXT_BYTES.
     """
     _check_file(path)
+    csv.field_size_limit(MAX_TEXT_BYTES)  # the library's own is smaller
     tsv = path.suffix.lower() == ".tsv"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

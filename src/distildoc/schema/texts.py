@@ -6,6 +6,7 @@ nobody: every model has its own tokenizer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TOKENIZER = "tokenizer.json"
 MAX_TEXT_BYTES = 1 << 20
 MAX_TOKENIZER_BYTES = 32 << 20
+MAX_TOKENS = 8192  # of a text, whatever a tokenizer asks for
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,30 @@ def open_tokenizer(content: str, where: str) -> "Tokenizer":
     if tokenizer.padding is None:
         tokenizer.enable_padding()
     return tokenizer
+
+
+def bounded_tokenizer(content: str, where: str) -> "Tokenizer":
+    """The same for a tokenizer that is run as it is: it must cut its texts, and fill up to the longest of them alone.
+
+    Raises InputError where it would make more of a short text, or all of a long one.
+    """
+    tokenizer = open_tokenizer(content, where)
+    cut, filled = tokenizer.truncation, tokenizer.padding
+    if cut is None or not 1 <= cut["max_length"] <= MAX_TOKENS:
+        raise InputError(f"{where}: the tokenizer must cut texts to at most {MAX_TOKENS} tokens, it says {cut}")
+    if filled is not None and (filled["length"] or filled["pad_to_multiple_of"]):
+        raise InputError(f"{where}: the tokenizer must fill up to the longest text of a batch, it says {filled}")
+    return tokenizer
+
+
+def read_tokenizer(path: Path) -> str:
+    """The content of a tokenizer.json; raises InputError where it is too large or no text."""
+    if path.stat().st_size > MAX_TOKENIZER_BYTES:
+        raise InputError(f"{path}: {path.stat().st_size} bytes, more than {MAX_TOKENIZER_BYTES} for a tokenizer")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason}); export or fetch it again") from None
 
 
 def tokens_of(tokenizer: "Tokenizer", texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

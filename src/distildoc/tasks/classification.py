@@ -9,15 +9,16 @@ from distildoc.core.method import Losses
 from distildoc.core.task import Task
 from distildoc.core.view import View
 from distildoc.losses.means import mean_where
+from distildoc.schema.errors import ConfigError
 
 
 def classification(labels: Sequence[str], *, label_smoothing: float = 0.0) -> Task:
     """Task with `logits` [B, C] and target `label` [B] int64, -1 where unknown.
 
-    Raises ValueError for fewer than two classes or smoothing outside 0..1.
+    Raises ConfigError for fewer than two classes, ValueError for smoothing outside 0..1.
     """
     if len(labels) < 2:
-        raise ValueError(f"classification needs at least two classes, got {list(labels)}")
+        raise ConfigError(f"classification needs at least two classes, the training data has {list(labels)}")
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
 

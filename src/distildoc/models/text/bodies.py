@@ -35,7 +35,8 @@ class MeanBody(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         ids, mask = tokens.unbind(1)
-        weight = mask.to(self.embeddings.weight.dtype).unsqueeze(-1)
-        mean = (self.embeddings(ids) * weight).sum(1) / weight.sum(1).clamp_min(1)
+        embedded = self.embeddings(ids)
+        weight = mask.to(embedded.dtype).unsqueeze(-1)
+        mean = (embedded * weight).sum(1) / weight.sum(1).clamp_min(1)
         features: Tensor = self.layers(mean)
         return features

@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
+from pydantic import Field
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.models.auto.modeling_auto import (
@@ -26,12 +27,14 @@ from distildoc.models.text.presets import MeanConfig, find_text_preset
 from distildoc.models.text.tokenizers import learnt_tokenizer, published_tokenizer
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.json_files import read_json
-from distildoc.schema.texts import TOKENIZER, open_tokenizer
+from distildoc.schema.texts import MAX_TOKENS, TOKENIZER, open_tokenizer
 
 SOURCE = "text"  # of a recipe
 TOKENS = 128  # of a text at most, where nothing else is said
 LEAST_TOKENS = 8
 VOCABULARY = 8000
+Tokens = Annotated[int, Field(ge=LEAST_TOKENS, le=MAX_TOKENS)]
+Vocabulary = Annotated[int, Field(ge=260, le=1_000_000)]  # the 256 bytes, three special pieces, and one more
 CLASSIFIERS = tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
 classifier_config = partial(hub.config_from, kinds=CLASSIFIERS, noun="text classifier")
 
@@ -76,7 +79,7 @@ def build_text_model(
 def text_settings_of(name: str) -> Callable[..., object]:
     """A function whose keyword-only arguments are the settings that `build_text_model` takes for this name."""
 
-    def published(*, tokens: int = TOKENS) -> None:
+    def published(*, tokens: Tokens = TOKENS) -> None:
         """A published network is taken as it is."""
 
     if is_published(name):
@@ -100,7 +103,7 @@ def text_body(recipe: Mapping[str, object]) -> nn.Module:
 def _with_settings(own: Mapping[str, inspect.Parameter]) -> Callable[..., object]:
     """A function that takes a preset's own settings, `tokens` and `vocabulary`."""
 
-    def settings(*, tokens: int = TOKENS, vocabulary: int = VOCABULARY) -> None: ...
+    def settings(*, tokens: Tokens = TOKENS, vocabulary: Vocabulary = VOCABULARY) -> None: ...
 
     shared = inspect.signature(settings).parameters
     settings.__signature__ = inspect.Signature([*shared.values(), *own.values()])  # type: ignore[attr-defined]
@@ -122,8 +125,18 @@ def _from_published(name: str, labels: Sequence[str], tokens: int, pretrained: b
     config = classifier_config(read_json(folder / "config.json"), where=str(folder / "config.json"))
     content = published_tokenizer(folder, tokens=_fitting(config, tokens), padding=config.pad_token_id)
     network = hub.load_network(folder, config, _network_class(config)) if pretrained else _blank(config)
+    _check_vocabulary(network, content, str(folder))
     known = names_by_row(config.id2label) if pretrained else []
     return _assemble(name, network, fitted_linear(take_head(network), known, labels, where=name), content, labels)
+
+
+def _check_vocabulary(network: nn.Module, content: str, where: str) -> None:
+    rows = cast(nn.Embedding, network.get_input_embeddings()).num_embeddings  # type: ignore[operator]
+    pieces = open_tokenizer(content, where).get_vocab_size()
+    if pieces > rows:
+        raise InputError(
+            f"{where}: {TOKENIZER} has {pieces} pieces, the network embeddings for {rows}; are both of one model?"
+        )
 
 
 def _fitting(config: PreTrainedConfig, tokens: int) -> int:

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field, PositiveInt
 from transformers import BertConfig, PreTrainedConfig
 
 from distildoc.schema.errors import ConfigError, closest
+
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,13 @@ class TextPreset:
 
 
 def bert(
-    vocabulary: int, tokens: int, *, width: int = 128, depth: int = 2, heads: int = 2, dropout: float = 0.1
+    vocabulary: int,
+    tokens: int,
+    *,
+    width: PositiveInt = 128,
+    depth: PositiveInt = 2,
+    heads: PositiveInt = 2,
+    dropout: Dropout = 0.1,
 ) -> PreTrainedConfig:
     """BERT: `depth` blocks of `width` features."""
     if width % heads:
@@ -46,7 +56,9 @@ def bert(
     )
 
 
-def mean(vocabulary: int, tokens: int, *, width: int = 64, hidden: int = 64, dropout: float = 0.1) -> MeanConfig:
+def mean(
+    vocabulary: int, tokens: int, *, width: PositiveInt = 64, hidden: PositiveInt = 64, dropout: Dropout = 0.1
+) -> MeanConfig:
     """A bag of tokens: the mean of embeddings of `width`, then `hidden` units."""
     return MeanConfig(width, hidden, dropout)
 

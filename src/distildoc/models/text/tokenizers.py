@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from distildoc.schema.errors import InputError
-from distildoc.schema.texts import MAX_TOKENIZER_BYTES, TOKENIZER, open_tokenizer
+from distildoc.schema.texts import TOKENIZER, open_tokenizer, read_tokenizer
 
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]")
 
@@ -46,10 +46,8 @@ def published_tokenizer(folder: Path, *, tokens: int, padding: int | None) -> st
     path = folder / TOKENIZER
     if not path.is_file():
         raise InputError(f"{folder}: no {TOKENIZER}; save the model's fast tokenizer beside it")
-    if path.stat().st_size > MAX_TOKENIZER_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, more than {MAX_TOKENIZER_BYTES} for a tokenizer")
-    tokenizer = open_tokenizer(path.read_text(encoding="utf-8"), str(path))
-    filling = padding or 0
+    tokenizer = open_tokenizer(read_tokenizer(path), str(path))
+    filling = max(0, padding or 0)  # some configs say -1 where there is none
     tokenizer.enable_truncation(tokens)
     tokenizer.enable_padding(pad_id=filling, pad_token=tokenizer.id_to_token(filling) or "[PAD]")
     return str(tokenizer.to_str())
