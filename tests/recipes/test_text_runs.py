@@ -12,6 +12,7 @@ import yaml
 from distildoc.core.texts import Tokenise
 from distildoc.models.build import build_model
 from distildoc.models.load import load_model
+from distildoc.models.text.tokenizers import cut_at
 from distildoc.predict.files import predict_files
 from distildoc.recipes.build import pair_of
 from distildoc.recipes.config import RunConfig
@@ -137,7 +138,7 @@ def test_pieces_of_words_come_from_all_texts_of_the_source_or_from_the_start(tea
     assert tokenizer(folder / "other") != tokenizer(teacher)
     going_on = {**other, "tokens": 16}
     train(config(folder, "on", model=going_on, start=str(folder / "other")), folder / "on")
-    assert tokenizer(folder / "on") == tokenizer(folder / "other")
+    assert tokenizer(folder / "on") == cut_at(tokenizer(folder / "other"), 16)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def initial_text(config: RunConfig, labels: tuple[str, ...]) -> Model:
     """The student with its initial weights.
 
     Its pieces of words are learnt from all training texts of the source that are not held out or dropped, so that runs
-    on a part of them have the same ones. A run that starts from another keeps that one's.
+    on a part of them have the same ones. A run that starts from another keeps that one's, and cuts at its own `tokens`.
     """
     name, seed = config.model.name, config.model.seed
     student = build_text_model(

@@ -24,7 +24,7 @@ from distildoc.models.classes import fitted_linear, names_by_row
 from distildoc.models.heads import linear_spec
 from distildoc.models.text.bodies import MeanBody, SequenceBody
 from distildoc.models.text.presets import MeanConfig, find_text_preset
-from distildoc.models.text.tokenizers import learnt_tokenizer, published_tokenizer
+from distildoc.models.text.tokenizers import cut_at, learnt_tokenizer, published_tokenizer
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.schema.json_files import read_json
 from distildoc.schema.texts import MAX_TOKENS, TOKENIZER, open_tokenizer
@@ -55,7 +55,7 @@ def build_text_model(
 
     name        a preset of TEXT_MODELS, a hub id, or a local folder (config.json, safetensors, tokenizer.json).
     texts       what a preset learns its pieces of words from.
-    tokenizer   the content of a tokenizer.json to use in their place; None: learnt, or the published one.
+    tokenizer   the content of a tokenizer.json to use in their place, cut at `tokens`; None: learnt, or published.
     pretrained  start from the published weights.
     seed        draws the initial weights.
     tokens      of a text at most; what comes after is cut.
@@ -72,7 +72,11 @@ def build_text_model(
         torch.manual_seed(seed)
         if is_published(name):
             return _from_published(name, labels, tokens, pretrained)
-        content = tokenizer or learnt_tokenizer(texts(), vocabulary=vocabulary, tokens=tokens)
+        content = (
+            learnt_tokenizer(texts(), vocabulary=vocabulary, tokens=tokens)
+            if tokenizer is None
+            else cut_at(tokenizer, tokens)
+        )
         return _from_preset(name, labels, content, tokens, settings)
 
 

@@ -37,6 +37,13 @@ def learnt_tokenizer(texts: Iterable[str], *, vocabulary: int, tokens: int) -> s
     return str(tokenizer.to_str())
 
 
+def cut_at(content: str, tokens: int) -> str:
+    """The content of the same tokenizer, which cuts its texts at so many tokens."""
+    tokenizer = open_tokenizer(content, "the tokenizer of the start")
+    tokenizer.enable_truncation(tokens)
+    return str(tokenizer.to_str())
+
+
 def published_tokenizer(folder: Path, *, tokens: int, padding: int | None) -> str:
     """The content of a published model's tokenizer.json, cut and filled up as the model wants it.
 
