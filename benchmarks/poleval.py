@@ -78,7 +78,7 @@ def run_one(arm: str, seed: int) -> None:
 
 
 def run_all(arms: list[str], seeds: list[int], workers: int) -> None:
-    missing = [(arm, seed) for seed in seeds for arm in arms if not is_done(arm, seed)]
+    missing = [(arm, seed) for arm in arms for seed in seeds if not is_done(arm, seed)]
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda job: run_one(*job), missing))
 

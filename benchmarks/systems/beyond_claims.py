@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from beyond_axes import DRAWS, Drawn
+from verdicts import judged, verdict
 
 from distildoc.metrics.bootstrap import percentiles
 from distildoc.metrics.outcomes import Floats
@@ -46,12 +47,6 @@ def gains(
     return -gain if score == "ece" else gain
 
 
-def verdict(found: Sequence[Mapping[str, float]]) -> bool | str:
-    """True where all intervals lie above 0, `partly` where some do."""
-    above = [one["low"] > 0 for one in found]
-    return all(above) or ("partly" if any(above) else False)
-
-
 def claims_of(draws: Draws) -> list[Claim]:
     return [
         beats_labels(draws),
@@ -67,17 +62,14 @@ def claims_of(draws: Draws) -> list[Claim]:
 
 
 def beats_labels(draws: Draws) -> Claim:
-    """In part where all are ahead in the mean with one of the teachers, or one of them beyond doubt."""
-    found, ahead = {}, []
-    for teacher, methods in (("own", NINE), ("clean", TAUGHT)):
-        some = {name: estimate(gains(draws, "clean", teacher, [name])) for name in methods}
-        found[f"{teacher} teacher"] = some
-        ahead.append(all(one["value"] > 0 for one in some.values()))
-    sure = verdict([one for some in found.values() for one in some.values()])
+    found = {
+        f"{teacher} teacher": {name: estimate(gains(draws, "clean", teacher, [name])) for name in methods}
+        for teacher, methods in (("own", NINE), ("clean", TAUGHT))
+    }
     return {
         "claim": "Every one of the nine methods is more accurate than labels alone on clean pages",
         "ours": found,
-        "holds": sure or ("partly" if any(ahead) else False),
+        "holds": verdict(*(one for some in found.values() for one in some.values())),
         "tried": WEIGHTS + "a second teacher, that learnt from all pages",
     }
 
@@ -96,7 +88,7 @@ def helps_more(draws: Draws, pages: str, words: str) -> Claim:
     return {
         "claim": f"Distillation gains more over labels alone with {words} than on clean pages",
         "ours": found,
-        "holds": verdict([one["more"] for one in found.values()]),
+        "holds": verdict(*(one["more"] for one in found.values())),
         "tried": WEIGHTS + TEACHERS,
     }
 
@@ -111,7 +103,7 @@ def beyond_compression(draws: Draws) -> Claim:
     return {
         "claim": "Distillation is a general way to train: peers without a teacher gain over labels alone as well",
         "ours": found,
-        "holds": verdict(list(found.values())),
+        "holds": verdict(*found.values()),
         "tried": "the usual settings of both methods, on four kinds of pages",
     }
 
@@ -125,11 +117,10 @@ def families(draws: Draws) -> Claim:
             found[f"{family}, {pages}"] = estimate(
                 gains(draws, pages, "own", methods) - gains(draws, pages, "own", others)
             )
-    apart = [one["low"] > 0 or one["high"] < 0 for one in found.values()]
     return {
         "claim": "What is mimicked matters: families of methods differ in their mean gain (own teacher)",
         "ours": found,
-        "holds": True if all(apart) else "partly" if any(apart) else False,
+        "holds": judged([one["low"] > 0 or one["high"] < 0 for one in found.values()]),
         "tried": WEIGHTS + "four families on four kinds of pages",
     }
 
@@ -144,7 +135,7 @@ def more_than_smoothing(draws: Draws) -> Claim:
     return {
         "claim": "Control: what KD gains is more than label smoothing gains",
         "ours": found,
-        "holds": verdict(list(found.values())),
+        "holds": verdict(*found.values()),
         "tried": "label smoothing 0.1; " + WEIGHTS + TEACHERS,
     }
 
@@ -161,6 +152,6 @@ def better(draws: Draws, score: str, words: str) -> Claim:
     return {
         "claim": words,
         "ours": found,
-        "holds": verdict(list(found.values())),
+        "holds": verdict(*found.values()),
         "tried": WEIGHTS + "two teachers, on clean pages",
     }

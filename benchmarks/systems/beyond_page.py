@@ -8,6 +8,7 @@ import numpy as np
 from beyond_claims import BASE, FAMILIES, IMPERFECT
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
+from verdicts import WORDS
 
 from distildoc.evaluate.plots import write_figure
 
@@ -24,7 +25,6 @@ COLUMNS: tuple[Column, ...] = (
     ("noise 60 %", "noise60", "accuracy"),
     ("classes 1 : 50", "imbalance50", "accuracy"),
 )
-VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
 
 def points(one: Mapping[str, float]) -> str:
@@ -121,7 +121,7 @@ def ranking(facts: Mapping[str, Any], pages: str) -> list[str]:
 
 
 def told(claim: Mapping[str, Any]) -> list[str]:
-    lines = [f"**{claim['claim']}**: {VERDICTS[claim['holds']]}.", ""]
+    lines = [f"**{claim['claim']}**: {WORDS[claim['holds']]}.", ""]
     for name, one in claim["ours"].items():
         if "more" in one:
             there, clean, more = (points(one[key]) for key in ("there", "clean", "more"))

@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from verdicts import WORDS, judged
 
 from distildoc.recipes.folder import RunFolder
 from distildoc.study.formats import points
@@ -109,12 +110,13 @@ def claims(found: Mapping[str, Comparison], mean: float, tried: str) -> list[dic
     facts = []
     for claim, others in CLAIMS.items():
         held = [found[other].value > 0 and found[other].significant for other in others]
+        below = any(found[other].value < 0 and found[other].significant for other in others)
         lines = ", ".join(f"{told(found[other])} points over {other}" for other in others)
         facts.append(
             {
                 "claim": claim,
                 "ours": f"accuracy {mean:.3f}; {lines}",
-                "holds": True if all(held) else "partly" if any(held) else False,
+                "holds": judged(held, below),
                 "tried": tried,
             }
         )
@@ -145,8 +147,7 @@ def page(facts: Mapping[str, Any]) -> str:
         f"Means of {len(facts['seeds'])} seeds; * is significant at 0.05 after Holm's correction. {THIRDS}",
         "",
     ]
-    words = {True: "holds", False: "does not hold", "partly": "holds in part"}
-    lines += [f"- {one['claim']}: **{words[one['holds']]}**. {one['ours']}." for one in facts["claims"]]
+    lines += [f"- {one['claim']}: **{WORDS[one['holds']]}**. {one['ours']}." for one in facts["claims"]]
     lines += ["", f"Tried: {facts['claims'][0]['tried']}.", ""]
     return "\n".join(lines)
 

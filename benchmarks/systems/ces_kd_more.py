@@ -8,36 +8,18 @@ alike. Differences are paired by seed and page, and not corrected for their numb
 intervals of all of its differences lie above 0 and a t-test of the seeds' differences agrees.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paired import (
-    accuracy,
-    arms_of,
-    best_of,
-    claim_lines,
-    complete,
-    difference,
-    estimate,
-    percent,
-    tables_of,
-    validated,
-    verdict,
-)
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import paired
 from ces_kd import parameters, rounded
-from measuring import ROOT, write_result
+from verdicts import verdict
 
-from distildoc.study.results import Results, read_results
+from distildoc.study.results import Results
 from distildoc.study.statistics import places_of
 
-PAGE = ROOT / "docs" / "systems" / "ces_kd_more.md"
 STUDENTS = ("nano", "micro")  # of the second try, and of the first
 CONTROLS = ("ces_reversed", "ces_random")
 ARMS = {
@@ -62,14 +44,14 @@ def claims(nano: Found, micro: Found, best: Mapping[str, str]) -> list[dict[str,
     ours = nano[best["ces"]]
     differences = {
         "a curriculum of experts beats the large teacher alone": {
-            "CES - KD": difference(ours, nano[best["kd_large"]]),
+            "CES - KD": paired.difference(ours, nano[best["kd_large"]]),
         },
-        "it beats the chain of assistants, TAKD": {"CES - TAKD": difference(ours, nano[best["takd"]])},
+        "it beats the chain of assistants, TAKD": {"CES - TAKD": paired.difference(ours, nano[best["takd"]])},
         "the curriculum does the work: hard pages for small experts, or pages by chance, are worse": {
-            f"CES - {name.removeprefix('ces_')}": difference(nano["ces"], nano[name]) for name in CONTROLS
+            f"CES - {name.removeprefix('ces_')}": paired.difference(nano["ces"], nano[name]) for name in CONTROLS
         },
         "its gain over the large teacher grows with the ratio of their sizes": {
-            "gain of nano - gain of micro": difference(
+            "gain of nano - gain of micro": paired.difference(
                 nano["ces"] - nano["kd_large"], micro["ces"] - micro["kd_large"]
             ),
         },
@@ -81,12 +63,12 @@ def claims(nano: Found, micro: Found, best: Mapping[str, str]) -> list[dict[str,
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    arms = {student: arms_of(results, student=student) for student in STUDENTS}
+    arms = {student: paired.arms_of(results, student=student) for student in STUDENTS}
     found = {
-        student: {name: accuracy(tables_of(own), tables_of(own)[0]) for name, own in cells.items()}
+        student: {name: paired.accuracy(paired.tables_of(own), paired.tables_of(own)[0]) for name, own in cells.items()}
         for student, cells in arms.items()
     }
-    best = {name: best_of(arms["nano"], (name, f"{name}_2")) for name in ("kd_large", "takd", "ces")}
+    best = {name: paired.best_of(arms["nano"], (name, f"{name}_2")) for name in ("kd_large", "takd", "ces")}
     teachers = {
         entry.name: {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(entry)}
         for entry in results.before
@@ -94,16 +76,17 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
     return {
         "study": "studies/systems/ces_kd_more.yaml",
-        "test_pages": len(tables_of(arms["nano"]["ces"])[0]),
+        "test_pages": len(paired.tables_of(arms["nano"]["ces"])[0]),
         "claims": claims(found["nano"], found["micro"], best),
         "chosen": best,
         "teachers": teachers,
         "students": {student: parameters(cells["ces"][0]) for student, cells in arms.items()},
         "validation_accuracy": {
-            student: {name: round(validated(own), 4) for name, own in cells.items()} for student, cells in arms.items()
+            student: {name: round(paired.validated(own), 4) for name, own in cells.items()}
+            for student, cells in arms.items()
         },
         "test_accuracy": {
-            student: {name: estimate(values) for name, values in each.items()} for student, each in found.items()
+            student: {name: paired.estimate(values) for name, values in each.items()} for student, each in found.items()
         },
         "places": [
             {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
@@ -125,13 +108,13 @@ def page(facts: Mapping[str, Any]) -> str:
     nano, micro = (facts["test_accuracy"][student] for student in STUDENTS)
     for arm, title in ARMS.items():
         chosen = 100 * facts["validation_accuracy"]["nano"][arm]
-        other = percent(micro[arm]) if arm in micro else "–"
-        lines.append(f"| {title} | {chosen:.1f} | {percent(nano[arm])} | {other} |")
+        other = paired.percent(micro[arm]) if arm in micro else "–"
+        lines.append(f"| {title} | {chosen:.1f} | {paired.percent(nano[arm])} | {other} |")
     lines += [
         "",
         f"{facts['test_pages']:,} test pages, {len(facts['seeds'])} seeds.",
         "",
-        *claim_lines(facts["claims"]),
+        *paired.claim_lines(facts["claims"]),
     ]
     return "\n".join([*lines, "", f"Tried: {TRIED}.", "", *READING.strip().splitlines(), ""])
 
@@ -155,17 +138,5 @@ pacing are ours, so this says nothing of the authors' own choice of them.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path)
-    results = read_results(parser.parse_args().study)
-    seeds = complete(results)
-    facts = facts_of(results)
-    software = ["torch", "transformers", "numpy"]
-    print(write_result("systems/ces_kd_more", facts, seeds=seeds, software=software))
-    PAGE.write_text(page({**facts, "seeds": seeds}), encoding="utf-8")
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    paired.main(__doc__, "ces_kd_more", facts_of, page)

@@ -22,6 +22,7 @@ from diffkd_features import Floats, Trained, denoising
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from verdicts import WORDS, less, verdict
 
 from distildoc.core.model import parameter_count
 from distildoc.metrics import SCORES
@@ -115,26 +116,26 @@ def claims(
         {
             "claim": "Denoising before comparing beats plain MSE with the same adapters",
             "ours": f"on the map {shown(plain)}, of that sign in {plain['seeds_that_agree']} of {len(seeds)} seeds",
-            "holds": plain["low"] > 0,
+            "holds": verdict(plain),
             "tried": tried,
         },
         {
             "claim": "DiffKD beats labels alone and vanilla KD",
             "ours": f"labels {shown(labels)}; KD at temperature 1 {shown(kd)}",
-            "holds": verdict([labels["low"] > 0, kd["low"] > 0]),
+            "holds": verdict(labels, kd),
             "tried": tried,
         },
         {
             "claim": "The noise adapter and the auto-encoder each help",
             "ours": f"adapter {shown(adapter)}; auto-encoder {shown(code)}",
-            "holds": verdict([adapter["low"] > 0, code["low"] > 0]),
+            "holds": verdict(adapter, code),
             "tried": tried,
         },
         {
             "claim": "Denoised features of held-out pages are nearer to the teacher's than adapters alone bring them",
             "ours": f"squared error {errors[0]:.3f} against {errors[1]:.3f} of the best linear map, {ranged(near)}, "
             "with the predictor's layers besides",
-            "holds": near["high"] < 0,
+            "holds": verdict(less(near)),
             "tried": tried,
         },
         {
@@ -143,14 +144,10 @@ def claims(
                 f"{where} {map_spot[f'{mark} 1: cosine']['mean']:.3f} at first, then {', '.join(map(ranged, each))}"
                 for (mark, where), each in zip(MARKS.items(), rises.values(), strict=True)
             ),
-            "holds": verdict([one["low"] > 0 for each in rises.values() for one in each]),
+            "holds": verdict(*(one for each in rises.values() for one in each)),
             "tried": tried,
         },
     ]
-
-
-def verdict(held: Sequence[bool]) -> bool | str:
-    return all(held) if all(held) or not any(held) else "partly"
 
 
 def shown(gain: Mapping[str, Any]) -> str:
@@ -165,8 +162,7 @@ def page(facts: Mapping[str, Any]) -> str:
     """docs/systems/diffkd.md, all of its numbers from the result file."""
     lines = ["# DiffKD: does denoising help, or its adapters?", "", *INTRODUCTION.strip().splitlines(), ""]
     lines += ["| claim | ours | |", "|---|---|---|"]
-    words = {True: "holds", False: "does not hold", "partly": "holds in part"}
-    lines += [f"| {one['claim']} | {one['ours']} | {words[one['holds']]} |" for one in facts["claims"]]
+    lines += [f"| {one['claim']} | {one['ours']} | {WORDS[one['holds']]} |" for one in facts["claims"]]
     lines += [
         "",
         f"Teacher: accuracy {facts['teacher']['accuracy']:.3f}, {facts['weights']['teacher']:,} weights. "

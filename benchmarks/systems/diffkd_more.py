@@ -8,36 +8,18 @@ validation pages is compared. Differences are paired by seed and page; a claim h
 its differences lie above 0 and a t-test of the seeds' differences agrees.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paired import (
-    accuracy,
-    arms_of,
-    best_of,
-    claim_lines,
-    complete,
-    difference,
-    estimate,
-    percent,
-    tables_of,
-    validated,
-    verdict,
-)
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import paired
 from ces_kd import parameters, rounded
-from measuring import ROOT, write_result
+from verdicts import verdict
 
-from distildoc.study.results import Results, read_results
+from distildoc.study.results import Results
 from distildoc.study.statistics import places_of
 
-PAGE = ROOT / "docs" / "systems" / "diffkd_more.md"
 PAIRS = {"kd": ("kd_1", "kd_4"), "mse": ("mse_1", "mse_4"), "diffkd": ("diffkd_1", "diffkd_4")}
 NAMES = {
     "supervised": "labels alone",
@@ -56,9 +38,9 @@ TRIED = (
 
 def claims(found: Mapping[str, np.ndarray], best: Mapping[str, str]) -> list[dict[str, Any]]:
     ours = found[best["diffkd"]]
-    plain = difference(ours, found[best["mse"]])
-    same_weight = {f"weight {n}": difference(found[f"diffkd_{n}"], found[f"mse_{n}"]) for n in (1, 4)}
-    labels, kd = difference(ours, found["supervised"]), difference(ours, found[best["kd"]])
+    plain = paired.difference(ours, found[best["mse"]])
+    same_weight = {f"weight {n}": paired.difference(found[f"diffkd_{n}"], found[f"mse_{n}"]) for n in (1, 4)}
+    labels, kd = paired.difference(ours, found["supervised"]), paired.difference(ours, found[best["kd"]])
     return [
         {
             "claim": "Denoising before comparing beats plain MSE with the same adapters (second try)",
@@ -76,10 +58,10 @@ def claims(found: Mapping[str, np.ndarray], best: Mapping[str, str]) -> list[dic
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    arms = arms_of(results)
-    like = tables_of(arms["supervised"])[0]
-    found = {name: accuracy(tables_of(own), like) for name, own in arms.items()}
-    best = {kind: best_of(arms, names) for kind, names in PAIRS.items()}
+    arms = paired.arms_of(results)
+    like = paired.tables_of(arms["supervised"])[0]
+    found = {name: paired.accuracy(paired.tables_of(own), like) for name, own in arms.items()}
+    best = {kind: paired.best_of(arms, names) for kind, names in PAIRS.items()}
     teacher = results.before[0]
     report = teacher.report()
     assert report is not None
@@ -90,8 +72,8 @@ def facts_of(results: Results) -> dict[str, Any]:
         "chosen": best,
         "teacher": {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(teacher)},
         "student": parameters(arms["diffkd_1"][0]),
-        "validation_accuracy": {name: round(validated(own), 4) for name, own in arms.items()},
-        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+        "validation_accuracy": {name: round(paired.validated(own), 4) for name, own in arms.items()},
+        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
         "places": [
             {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
             for at, place in places_of(results).items()
@@ -112,9 +94,9 @@ def page(facts: Mapping[str, Any]) -> str:
         "|---|--:|--:|",
     ]
     for arm, title in NAMES.items():
-        told = percent(facts["test_accuracy"][arm])
+        told = paired.percent(facts["test_accuracy"][arm])
         lines.append(f"| {title} | {100 * facts['validation_accuracy'][arm]:.1f} | {told} |")
-    lines += ["", *claim_lines(facts["claims"]), "", f"Tried: {TRIED}.", ""]
+    lines += ["", *paired.claim_lines(facts["claims"]), "", f"Tried: {TRIED}.", ""]
     return "\n".join([*lines, *READING.strip().splitlines(), ""])
 
 
@@ -139,17 +121,5 @@ of them can be said to be the reason for the difference to the first try.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path)
-    results = read_results(parser.parse_args().study)
-    seeds = complete(results)
-    facts = facts_of(results)
-    software = ["torch", "transformers", "numpy"]
-    print(write_result("systems/diffkd_more", facts, seeds=seeds, software=software))
-    PAGE.write_text(page({**facts, "seeds": seeds}), encoding="utf-8")
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    paired.main(__doc__, "diffkd_more", facts_of, page)

@@ -23,6 +23,7 @@ from scipy.stats import t as student_t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count
 from distildoc.data.pageset import some
@@ -179,13 +180,6 @@ def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def verdict(*ends: float) -> bool | str:
-    """Of the lower ends of intervals: true where all are above 0, partly where one is; a mean alone proves nothing."""
-    if all(end > 0 for end in ends):
-        return True
-    return "partly" if any(end > 0 for end in ends) else False
-
-
 def claims(trees: Mapping[str, Any], parents: Mapping[str, Any], vam: Mapping[str, Any]) -> list[dict[str, Any]]:
     lower = {name: one["q"] for name, one in trees["differences"].items()}
     gains = {name: vam["gains"][name] for name in ("vam", vam["chosen"])}
@@ -194,21 +188,21 @@ def claims(trees: Mapping[str, Any], parents: Mapping[str, Any], vam: Mapping[st
         {
             "claim": "KD lowers the entropy of the gates, below label smoothing and below labels alone",
             "ours": trees["differences"],
-            "holds": verdict(*(-one["high"] for one in lower.values())),
+            "holds": verdict(*map(less, lower.values())),
             "tried": "one setting and length of training, the same annealing for all, judged by q; gates hardly moved "
             f"(untrained {trees['untrained']['value']:.3f}, KD {trees['arms']['kd']['q']['value']:.3f})",
         },
         {
             "claim": "Similar classes share parents more often than chance (students with KD)",
             "ours": chance,
-            "holds": verdict(*(0.05 - one["p"] for one in chance.values())),
+            "holds": judged([one["p"] < LEVEL for one in chance.values()]),
             "tried": "two kinds of likeness, both reported; by mean pages it holds, and just as well for students that "
             f"learn from labels alone (p = {parents['supervised']['mean pages']['p']:.4f})",
         },
         {
             "claim": "Virtual attention adds to KD, and more with its entropy term",
             "ours": {**gains, "chosen - vam": vam["chosen_to_vam"], "extra_share": vam["extra_share"]},
-            "holds": verdict(*(one["low"] for one in (*gains.values(), vam["chosen_to_vam"]))),
+            "holds": verdict(*gains.values(), vam["chosen_to_vam"]),
             "tried": f"two weights of the entropy, 0.01 and 0.1; validation pages chose {vam['chosen']}",
         },
     ]
@@ -247,8 +241,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "## Verdicts",
         "",
     ]
-    words = {True: "holds", False: "not shown", "partly": "holds in part"}
-    lines += [f"- **{one['claim']}**: {words[one['holds']]}. Tried: {one['tried']}." for one in facts["claims"]]
+    lines += [f"- **{one['claim']}**: {WORDS[one['holds']]}. Tried: {one['tried']}." for one in facts["claims"]]
     return "\n".join(lines) + "\n"
 
 

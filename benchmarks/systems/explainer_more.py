@@ -32,9 +32,9 @@ from explainer import (
     sharing,
     told,
     untrained,
-    verdict,
     write_result,
 )
+from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count
 from distildoc.methods.vam import fits, layers_of
@@ -126,7 +126,7 @@ def claims(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "claim": "With gates that move, KD lowers their entropy, below label smoothing and below labels alone",
             "ours": lower,
-            "holds": verdict(*(-one["high"] for one in lower.values())),
+            "holds": verdict(*map(less, lower.values())),
             "tried": f"{len(facts['pilot'])} settings of annealing, rate and levels in a pilot with labels alone; the "
             f"one that moved gates most is taken (q from {grown['untrained']['value']:.3f} to {after['supervised']} "
             f"with labels, {after['smoothing']} with smoothed ones, {after['kd']} with KD)",
@@ -134,14 +134,14 @@ def claims(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "claim": "With gates that move, similar classes share parents more often than chance (students with KD)",
             "ours": chance,
-            "holds": verdict(*(0.05 - one["p"] for one in chance.values())),
+            "holds": judged([one["p"] < LEVEL for one in chance.values()]),
             "tried": "two kinds of likeness, both reported; students of labels alone have p = "
             + " and ".join(f"{one['p']:.4f} ({name})" for name, one in labels.items()),
         },
         {
             "claim": "Virtual attention adds to KD in a plain student, and more with its entropy term",
             "ours": gains,
-            "holds": verdict(*(one["low"] for one in gains.values())),
+            "holds": verdict(*gains.values()),
             "tried": "two temperatures of the attention, 0.5 and 2, each without its entropy and with it at 0.01; "
             f"validation pages chose {choice['chosen']}, which was then held against KD on five other seeds, and "
             "against KD at twice the learning rate",
@@ -158,8 +158,7 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += ["", "![The tree of the first student with KD](explainer_more_tree.png)"]
     lines += ["", "## Virtual attention", "", *ATTENTION.strip().splitlines(), "", *told_choice(facts["choice"])]
     lines += ["", *told_again(facts["again"]), "", "## Verdicts", ""]
-    words = {True: "holds", False: "not shown", "partly": "holds in part"}
-    lines += [f"- **{one['claim']}**: {words[one['holds']]}. Tried: {one['tried']}." for one in facts["claims"]]
+    lines += [f"- **{one['claim']}**: {WORDS[one['holds']]}. Tried: {one['tried']}." for one in facts["claims"]]
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ Writes benchmarks/results/systems/NAME.json, NAME being that of the study.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import write_result
+from verdicts import less, verdict
 
 from distildoc.data.loader import Loader
 from distildoc.methods.flow import FlowByInformation
@@ -179,8 +180,8 @@ def claims(study: Study, tried: str) -> list[Numbers]:
     """Those whose students are in the study."""
     nearer = []
     for one, other, teacher in (("flow", "pkt_auxiliary", "auxiliary"), ("direct", "pkt", "teacher")):
-        less = study.divergence(one, teacher) - study.divergence(other, teacher)
-        nearer.append({"of": one, "to": other, "teacher": teacher, **estimate(less)})
+        apart = study.divergence(one, teacher) - study.divergence(other, teacher)
+        nearer.append({"of": one, "to": other, "teacher": teacher, **estimate(apart)})
     better = [
         ("Without labels, flow through the auxiliary finds pages better than pkt on the last layer", ("flow", "pkt")),
         ("... than pkt on the last layer of the same auxiliary", ("flow", "pkt_auxiliary")),
@@ -196,15 +197,9 @@ def claims(study: Study, tried: str) -> list[Numbers]:
     for text, pair in better:
         if set(pair) <= set(study.cells):
             gains = [study.gain(*pair, distance) for distance in DISTANCES]
-            found.append({"claim": text, "ours": gains, "holds": verdict(gains, 1), "tried": tried})
+            found.append({"claim": text, "ours": gains, "holds": verdict(*gains), "tried": tried})
     text = "After training the information flow is nearer to the teacher's than with the last layer alone"
-    return [*found, {"claim": text, "ours": nearer, "holds": verdict(nearer, -1), "tried": tried}]
-
-
-def verdict(found: Sequence[Numbers], sign: int) -> bool | str:
-    """Whether all intervals lie on the claim's side of zero, or some of them."""
-    held = [(one["low"] if sign > 0 else -one["high"]) > 0 for one in found]
-    return all(held) if all(held) or not any(held) else "partly"
+    return [*found, {"claim": text, "ours": nearer, "holds": verdict(*map(less, nearer)), "tried": tried}]
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import RESULTS, ROOT
+from verdicts import WORDS
 
-WORDS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 SCORES = {
     "cosine:map": "mAP cosine",
     "euclidean:map": "mAP Euclidean",

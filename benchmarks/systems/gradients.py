@@ -21,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measuring import ROOT, write_result
+from verdicts import WORDS, verdict
 
 from distildoc.evaluate.table import PageTable
 from distildoc.metrics import SCORES
@@ -69,14 +70,6 @@ def estimate(values: Floats) -> dict[str, float]:
     return {"value": round(float(over[0]), 2), "low": round(low, 2), "high": round(high, 2)}
 
 
-def verdict(found: Sequence[Mapping[str, float]]) -> bool | str:
-    """True where all differences are surely above 0; partly where some are and none is surely below."""
-    sure = [one["low"] > 0 for one in found]
-    if all(sure):
-        return True
-    return "partly" if any(sure) and not any(one["high"] < 0 for one in found) else False
-
-
 def compression(results: Results) -> tuple[dict[str, Any], list[int]]:
     """Accuracy by width and method, and the differences that the claims are about."""
     tables, seeds = tables_of(results, ("width", "method"))
@@ -113,7 +106,7 @@ def claims_of(five: Mapping[str, Any], sixteen: Mapping[str, Any]) -> list[dict[
     best = "Logits are the best source, then features weighted by gradients, then plain features"
     wide = "Plain features need a wide enough student: their deficit to logits shrinks as it grows"
     return [
-        {"claim": claim, "ours": ours, "holds": verdict(list(ours.values())), "tried": TRIED}
+        {"claim": claim, "ours": ours, "holds": verdict(*ours.values()), "tried": TRIED}
         for claim, ours in ((best, ranking), (wide, change))
     ]
 
@@ -138,7 +131,7 @@ def incremental(results: Results) -> tuple[dict[str, Any], dict[str, Any], list[
     claim = {
         "claim": "While classes are added, any source keeps a higher average accuracy than fine-tuning alone",
         "ours": gains,
-        "holds": verdict(list(gains.values())),
+        "holds": verdict(*gains.values()),
         "tried": TRIED_INCREMENTAL,
     }
     return facts, claim, seeds
@@ -184,8 +177,7 @@ def page(facts: Mapping[str, Any]) -> str:
     ]
     lines += ["", "## Verdict", ""]
     for one in facts["claims"]:
-        said = {True: "holds", False: "not shown here", "partly": "holds in part"}[one["holds"]]
-        lines += [f"**{one['claim']}**: {said}.", ""]
+        lines += [f"**{one['claim']}**: {WORDS[one['holds']]}.", ""]
         lines += [f"- {name}: {shown(value)} points" for name, value in one["ours"].items()]
         lines += [f"- tried: {one['tried']}", ""]
     return "\n".join(lines)

@@ -9,36 +9,23 @@ interval of the study's report (study.statistics). The oracle, which the study t
 the 16 classes say, with their probabilities added up to the two.
 """
 
-import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paired import (
-    accuracy,
-    arms_of,
-    best_of,
-    claim_lines,
-    complete,
-    difference,
-    estimate,
-    percent,
-    tables_of,
-    validated,
-    verdict,
-)
+import paired
+from verdicts import verdict
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from measuring import ROOT, write_result
+from measuring import ROOT
 
 from distildoc.evaluate.table import PageTable
 from distildoc.study.config import read_study
-from distildoc.study.results import Results, read_results
+from distildoc.study.results import Results
 
 STUDY = "studies/systems/lelp.yaml"
-PAGE = ROOT / "docs" / "systems" / "lelp.md"
 
 
 def folded(table: PageTable, fold: Mapping[str, str]) -> PageTable:
@@ -57,10 +44,10 @@ def no_gain(found: Mapping[str, Any]) -> bool:
 def claims(two: Mapping[str, np.ndarray], sixteen: Mapping[str, np.ndarray], best: Mapping[str, str]) -> list[Any]:
     kd, lelp = two[best["kd, 2 classes"]], two[best["lelp, 2 classes"]]
     tried = "KD at temperatures 1 and 4, LELP with S 8, beta 0.5 and S 3, beta 1; chosen on validation pages"
-    to_kd = difference(lelp, kd)
-    to_random = difference(two["lelp_8"], two["random_subclasses"])
-    to_oracle = difference(two["oracle"], lelp)
-    at_sixteen = difference(sixteen["lelp_8"], sixteen[best["kd, 16 classes"]])
+    to_kd = paired.difference(lelp, kd)
+    to_random = paired.difference(two["lelp_8"], two["random_subclasses"])
+    to_oracle = paired.difference(two["oracle"], lelp)
+    at_sixteen = paired.difference(sixteen["lelp_8"], sixteen[best["kd, 16 classes"]])
     return [
         {
             "claim": "With two classes and few pages LELP beats KD at its best temperature",
@@ -90,19 +77,21 @@ def claims(two: Mapping[str, np.ndarray], sixteen: Mapping[str, np.ndarray], bes
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    cells = {at: arms_of(results, classes=at) for at in ("two", "sixteen")}
-    score = {at: {name: round(validated(own), 4) for name, own in methods.items()} for at, methods in cells.items()}
+    cells = {at: paired.arms_of(results, classes=at) for at in ("two", "sixteen")}
+    score = {
+        at: {name: round(paired.validated(own), 4) for name, own in methods.items()} for at, methods in cells.items()
+    }
     best = {
-        "kd, 2 classes": best_of(cells["two"], ("kd_1", "kd_4")),
-        "lelp, 2 classes": best_of(cells["two"], ("lelp_8", "lelp_3")),
-        "kd, 16 classes": best_of(cells["sixteen"], ("kd_1", "kd_4")),
+        "kd, 2 classes": paired.best_of(cells["two"], ("kd_1", "kd_4")),
+        "lelp, 2 classes": paired.best_of(cells["two"], ("lelp_8", "lelp_3")),
+        "kd, 16 classes": paired.best_of(cells["sixteen"], ("kd_1", "kd_4")),
     }
     fold = read_study(ROOT / STUDY).axes["classes"]["two"]["data"]["labels"]["rename"]
-    tables = {at: {name: tables_of(own) for name, own in methods.items()} for at, methods in cells.items()}
+    tables = {at: {name: paired.tables_of(own) for name, own in methods.items()} for at, methods in cells.items()}
     for name, method in {"oracle": best["kd, 16 classes"], "oracle_labels": "supervised"}.items():
         tables["two"][name] = [folded(table, fold) for table in tables["sixteen"][method]]
     found = {
-        at: {name: accuracy(own, methods["supervised"][0]) for name, own in methods.items()}
+        at: {name: paired.accuracy(own, methods["supervised"][0]) for name, own in methods.items()}
         for at, methods in tables.items()
     }
     teachers = {entry.name: entry.report() for entry in results.before}
@@ -115,7 +104,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "chosen": best,
         "teachers": {n: round(r.scores["accuracy"].value, 4) for n, r in teachers.items() if r is not None},
         "validation_accuracy": score,
-        "test_accuracy": {at: {n: estimate(v) for n, v in methods.items()} for at, methods in found.items()},
+        "test_accuracy": {at: {n: paired.estimate(v) for n, v in methods.items()} for at, methods in found.items()},
     }
 
 
@@ -140,14 +129,13 @@ def page(facts: Mapping[str, Any]) -> str:
     two, sixteen = facts["test_accuracy"]["two"], facts["test_accuracy"]["sixteen"]
     for name, title in NAMES.items():
         chosen = facts["validation_accuracy"]["two"].get(name)
-        other = percent(sixteen[name]) if name in sixteen else "–"
+        other = paired.percent(sixteen[name]) if name in sixteen else "–"
         told = "–" if chosen is None else f"{100 * chosen:.1f}"
-        lines.append(f"| {title} | {told} | {percent(two[name])} | {other} |")
+        lines.append(f"| {title} | {told} | {paired.percent(two[name])} | {other} |")
     teachers = ", ".join(f"{name.removeprefix('teacher-')} {100 * v:.1f}" for name, v in facts["teachers"].items())
     seeds = len(two["supervised"]["seeds"])
     lines += ["", f"Teachers, test %: {teachers}. {facts['test_pages']} test pages, {seeds} seeds.", ""]
-    lines += claim_lines(facts["claims"])
-    lines += ["", "What was tried:", "", *(f"- {claim['claim']}: {claim['tried']}." for claim in facts["claims"])]
+    lines += [*paired.claim_lines(facts["claims"]), "", *paired.tried_lines(facts["claims"])]
     return "\n".join([*lines, ""])
 
 
@@ -167,16 +155,5 @@ SST-2 is tried on [a page of its own](lelp_text.md); a second try on pages, in a
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path)
-    results = read_results(parser.parse_args().study)
-    facts = facts_of(results)
-    print(write_result("systems/lelp", facts, seeds=complete(results), software=["torch", "transformers", "numpy"]))
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(facts), encoding="utf-8")
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    paired.main(__doc__, "lelp", facts_of, page)

@@ -9,7 +9,6 @@ validation pages, and how well a linear probe finds the 16 classes in what the t
 pages, in its vector, and in the part of it that its classifier does not show; four folds of pages, L2 of 0.001.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -17,34 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paired
 import torch
-from paired import (
-    accuracy,
-    arms_of,
-    best_of,
-    claim_lines,
-    complete,
-    difference,
-    estimate,
-    percent,
-    tables_of,
-    validated,
-    verdict,
-)
 from torch.nn.functional import cross_entropy
+from verdicts import verdict
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lelp import folded
-from measuring import ROOT, write_result
+from measuring import ROOT
 
 from distildoc.losses.subspaces import unseen_by
 from distildoc.models.heads import classifier_of
 from distildoc.models.load import load_model
 from distildoc.study.config import read_study
-from distildoc.study.results import Results, read_results
+from distildoc.study.results import Results
 
 STUDY, PILOT = "studies/systems/lelp_more.yaml", "studies/systems/lelp_pilot.yaml"
-PAGE = ROOT / "docs" / "systems" / "lelp_more.md"
 FOLDS = 4
 NAMES = {
     "supervised": "labels alone",
@@ -102,13 +89,16 @@ def fitted(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 def piloted(results: Results) -> dict[str, dict[str, float]]:
     """Mean accuracy on the validation pages by setting and method."""
-    settings = {dict(at)["setting"]: arms_of(results, setting=dict(at)["setting"]) for at in results.places}
-    return {name: {m: round(validated(own), 4) for m, own in arms.items()} for name, arms in settings.items()}
+    settings = {dict(at)["setting"]: paired.arms_of(results, setting=dict(at)["setting"]) for at in results.places}
+    return {name: {m: round(paired.validated(own), 4) for m, own in arms.items()} for name, arms in settings.items()}
 
 
 def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str, Any]]:
-    to_kd, to_random = difference(found[lelp], found[kd]), difference(found["lelp_8"], found["random_subclasses"])
-    to_oracle = difference(found["oracle"], found[lelp])
+    to_kd, to_random = (
+        paired.difference(found[lelp], found[kd]),
+        paired.difference(found["lelp_8"], found["random_subclasses"]),
+    )
+    to_oracle = paired.difference(found["oracle"], found[lelp])
     tried = (
         "the first try (lelp.yaml); of three settings of pages, student and training the one where LELP gained most "
         "over KD on validation pages (lelp_pilot.yaml); then KD at temperatures 4 and 10 and LELP with S 8, beta 0.5 "
@@ -138,14 +128,14 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
 
 def facts_of(results: Results, pilot: Results) -> dict[str, Any]:
     arms = {
-        name: own for name, own in arms_of(results).items() if name in NAMES
+        name: own for name, own in paired.arms_of(results).items() if name in NAMES
     }  # `oracle` has a baseline that is itself
-    kd, lelp = best_of(arms, ("kd_4", "kd_10")), best_of(arms, ("lelp_8", "lelp_3"))
+    kd, lelp = paired.best_of(arms, ("kd_4", "kd_10")), paired.best_of(arms, ("lelp_8", "lelp_3"))
     fold = read_study(ROOT / STUDY).run["data"]["labels"]["rename"]
-    tables = {name: tables_of(own) for name, own in arms.items()}
+    tables = {name: paired.tables_of(own) for name, own in arms.items()}
     tables["oracle"] = [folded(table, fold) for table in tables["oracle"]]
     like = tables["supervised"][0]
-    found = {name: accuracy(own, like) for name, own in tables.items()}
+    found = {name: paired.accuracy(own, like) for name, own in tables.items()}
     teacher = results.before[0].report()
     assert teacher is not None
     return {
@@ -157,8 +147,10 @@ def facts_of(results: Results, pilot: Results) -> dict[str, Any]:
         "teacher": round(teacher.scores["accuracy"].value, 4),
         "probes": probes(results),
         "pilot": piloted(pilot),
-        "validation_accuracy": {name: round(validated(own), 4) for name, own in arms.items() if name != "oracle"},
-        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+        "validation_accuracy": {
+            name: round(paired.validated(own), 4) for name, own in arms.items() if name != "oracle"
+        },
+        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
     }
 
 
@@ -175,14 +167,14 @@ def page(facts: Mapping[str, Any]) -> str:
     for name, title in NAMES.items():
         chosen = facts["validation_accuracy"].get(name)
         told = "–" if chosen is None else f"{100 * chosen:.1f}"
-        lines.append(f"| {title} | {told} | {percent(facts['test_accuracy'][name])} |")
+        lines.append(f"| {title} | {told} | {paired.percent(facts['test_accuracy'][name])} |")
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
         "",
         f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_pages']:,} test pages, {seeds} seeds.",
         "",
     ]
-    lines += [*claim_lines(facts["claims"]), "", f"Tried: {facts['claims'][0]['tried']}."]
+    lines += [*paired.claim_lines(facts["claims"]), "", f"Tried: {facts['claims'][0]['tried']}."]
     return "\n".join([*lines, "", *READING.strip().splitlines(), ""])
 
 
@@ -214,19 +206,5 @@ Not tried: longer training of the large student, fewer than 400 pages, and 16 cl
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path)
-    parser.add_argument("pilot", type=Path)
-    given = parser.parse_args()
-    results = read_results(given.study)
-    torch.set_num_threads(1)
-    facts = facts_of(results, read_results(given.pilot))
-    software = ["torch", "transformers", "numpy"]
-    print(write_result("systems/lelp_more", facts, seeds=complete(results), software=software))
-    PAGE.write_text(page(facts), encoding="utf-8")
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    paired.main(__doc__, "lelp_more", facts_of, page, studies=("study", "pilot"))

@@ -7,34 +7,16 @@ Of the two temperatures of KD and the two settings of LELP that with the higher 
 compared; differences are paired by seed and text (paired.py).
 """
 
-import argparse
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paired import (
-    accuracy,
-    arms_of,
-    best_of,
-    claim_lines,
-    complete,
-    difference,
-    estimate,
-    percent,
-    tables_of,
-    validated,
-    verdict,
-)
+import paired
+from verdicts import verdict
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from measuring import ROOT, write_result
-
-from distildoc.study.results import Results, read_results
+from distildoc.study.results import Results
 
 STUDY = "studies/systems/lelp_text.yaml"
-PAGE = ROOT / "docs" / "systems" / "lelp_text.md"
 TRIED = "KD at temperatures 1 and 4, LELP with S 8, beta 0.5 and S 3, beta 1; chosen on validation texts"
 NAMES = {
     "supervised": "labels alone",
@@ -47,9 +29,9 @@ NAMES = {
 
 
 def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str, Any]]:
-    to_kd = difference(found[lelp], found[kd])
-    to_random = difference(found["lelp_8"], found["random_subclasses"])
-    to_labels = difference(found[kd], found["supervised"])
+    to_kd = paired.difference(found[lelp], found[kd])
+    to_random = paired.difference(found["lelp_8"], found["random_subclasses"])
+    to_labels = paired.difference(found[kd], found["supervised"])
     return [
         {
             "claim": "On SST-2 LELP beats KD at its best temperature",
@@ -73,10 +55,10 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    arms = arms_of(results)
-    best = {"kd": best_of(arms, ("kd_1", "kd_4")), "lelp": best_of(arms, ("lelp_8", "lelp_3"))}
-    tables = {name: tables_of(cells) for name, cells in arms.items()}
-    found = {name: accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
+    arms = paired.arms_of(results)
+    best = {"kd": paired.best_of(arms, ("kd_1", "kd_4")), "lelp": paired.best_of(arms, ("lelp_8", "lelp_3"))}
+    tables = {name: paired.tables_of(cells) for name, cells in arms.items()}
+    found = {name: paired.accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
     teacher = results.before[0].report()
     assert teacher is not None
     return {
@@ -85,12 +67,12 @@ def facts_of(results: Results) -> dict[str, Any]:
         "claims": claims(found, best["kd"], best["lelp"]),
         "chosen": best,
         "gains": {
-            "kd": difference(found[best["kd"]], found["supervised"]),
-            "lelp": difference(found[best["lelp"]], found["supervised"]),
+            "kd": paired.difference(found[best["kd"]], found["supervised"]),
+            "lelp": paired.difference(found[best["lelp"]], found["supervised"]),
         },
         "teacher": round(teacher.scores["accuracy"].value, 4),
-        "validation_accuracy": {name: round(validated(cells), 4) for name, cells in arms.items()},
-        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+        "validation_accuracy": {name: round(paired.validated(cells), 4) for name, cells in arms.items()},
+        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
     }
 
 
@@ -99,15 +81,15 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += ["| method | validation % | test % [95 %] |", "|---|--:|--:|"]
     for name, title in NAMES.items():
         chosen, tested = facts["validation_accuracy"][name], facts["test_accuracy"][name]
-        lines.append(f"| {title} | {100 * chosen:.1f} | {percent(tested)} |")
+        lines.append(f"| {title} | {100 * chosen:.1f} | {paired.percent(tested)} |")
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
         "",
         f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_texts']} test texts, {seeds} seeds.",
         "",
     ]
-    lines += [*claim_lines(facts["claims"]), "", "What was tried:", ""]
-    return "\n".join([*lines, *(f"- {claim['claim']}: {claim['tried']}." for claim in facts["claims"]), ""])
+    lines += [*paired.claim_lines(facts["claims"]), "", *paired.tried_lines(facts["claims"])]
+    return "\n".join([*lines, ""])
 
 
 INTRODUCTION = """
@@ -125,16 +107,5 @@ scores are higher than those of the test. Intervals are over seeds and texts, pa
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path)
-    results = read_results(parser.parse_args().study)
-    facts = facts_of(results)
-    software = ["torch", "transformers", "tokenizers", "numpy"]
-    print(write_result("systems/lelp_text", facts, seeds=complete(results), software=software))
-    PAGE.write_text(page(facts), encoding="utf-8")
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    paired.main(__doc__, "lelp_text", facts_of, page, software=["torch", "transformers", "tokenizers", "numpy"])

@@ -4,21 +4,27 @@ An arm is the list of its cells, one a seed; its accuracy is an array [S, 1 + R]
 are and on R draws of them, the same draws for every arm.
 """
 
-from collections.abc import Mapping, Sequence
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import ttest_1samp
+from verdicts import WORDS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from measuring import ROOT, write_result
 
 from distildoc.evaluate.table import PageTable
 from distildoc.metrics import SCORES
 from distildoc.metrics.bootstrap import percentiles
-from distildoc.study.results import Entry, Results
+from distildoc.study.results import Entry, Results, read_results
 from distildoc.study.statistics import drawn_scores, over_seeds, p_value
 
 DRAWS = 4000
-LEVEL = 0.05
-TOLD = {True: "holds", False: "does not hold", "partly": "holds in part"}
 Arms = Mapping[str, Sequence[Entry]]  # method -> cells, one a seed
 Tables = Sequence[PageTable]  # of one arm, one a seed
 
@@ -81,13 +87,6 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
     }
 
 
-def verdict(*found: Mapping[str, Any]) -> bool | str:
-    """True where all are above 0 beyond doubt, `partly` where some are and none is below, else False."""
-    sure = [one["low"] > 0 and one["p_t_test"] < LEVEL for one in found]
-    below = any(one["high"] < 0 for one in found)
-    return True if all(sure) else "partly" if any(sure) and not below else False
-
-
 def percent(one: Mapping[str, Any]) -> str:
     return f"{100 * one['value']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
 
@@ -96,9 +95,36 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """A table of claims, a line a difference."""
     lines = ["| claim | points [95 %] | seeds ahead | p (t-test) | verdict |", "|---|--:|--:|--:|---|"]
     for claim in claims:
-        told = TOLD[claim["holds"]]
+        told = WORDS[claim["holds"]]
         for number, (what, one) in enumerate(claim["ours"].items()):
             said = (claim["claim"], told) if number == 0 else ("", "")
             ahead = f"{one['seeds_ahead']} of {one['of']}"
             lines.append(f"| {said[0]} | {what}: {percent(one)} | {ahead} | {one['p_t_test']:.3f} | {said[1]} |")
     return lines
+
+
+def tried_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    return ["What was tried:", "", *(f"- {claim['claim']}: {claim['tried']}." for claim in claims)]
+
+
+def main(
+    doc: str,
+    name: str,
+    facts_of: Callable[..., dict[str, Any]],
+    page: Callable[[Mapping[str, Any]], str],
+    *,
+    studies: Sequence[str] = ("study",),
+    software: Sequence[str] = ("torch", "transformers", "numpy"),
+) -> None:
+    """Facts and page of the studies whose folders the command line names; the seeds are those of the first."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for study in studies:
+        parser.add_argument(study, type=Path)
+    given = vars(parser.parse_args())
+    results = [read_results(given[study]) for study in studies]
+    torch.set_num_threads(1)  # the last digits of what is fitted here depend on it
+    facts, seeds = facts_of(*results), complete(results[0])
+    print(write_result(f"systems/{name}", facts, seeds=seeds, software=software))
+    out = ROOT / "docs" / "systems" / f"{name}.md"
+    out.write_text(page({**facts, "seeds": seeds}), encoding="utf-8")
+    print(out)
