@@ -22,14 +22,28 @@ MEASURED = ROOT / "src" / "distildoc" / "recipes" / "measured.json"
 PAGE = ROOT / "docs" / "systems.md"
 LEVEL = 0.05  # of a gain that is told, after Holm's correction
 CONTROLS = ("reversed", "random")  # in the names of arms that stand against a method, not for it
-AXES = {"accuracy": "", "map": "", "attacked": ", under attack"}  # scores of a study whose gains are told
-POINTED = (  # result, path of estimates by name of a method, points in 1, where and over what
-    ("gradients", "compression/over_labels", 1, "five classes, over labels alone"),
-    ("gradients", "width/over_labels", 1, "sixteen classes, over labels alone"),
-    ("gradients", "incremental/over_labels", 1, "classes added, over fine-tuning"),
-    ("kdiga", "gains", 1, "PGD-20, over kd"),
-    ("lelp_text", "gains", 100, "SST-2, over labels alone"),
+AXES = {"accuracy": "accuracy", "map": "mAP", "attacked": "accuracy under attack"}  # scores whose gains are told
+LABELS = "labels alone"
+HOLM, INTERVAL = "p < 0.05 after Holm's correction", "95 % interval above 0"
+POINTED = (  # result, path of estimates by name of a method, points in 1, where, score, over what
+    ("gradients", "compression/over_labels", 1, "five classes", "accuracy", LABELS),
+    ("gradients", "width/over_labels", 1, "sixteen classes", "accuracy", LABELS),
+    ("gradients", "incremental/over_labels", 1, "classes added", "accuracy", "fine-tuning"),
+    ("kdiga", "gains", 1, "", "accuracy under PGD-20", "kd"),
+    ("lelp_text", "gains", 100, "SST-2", "accuracy", LABELS),
 )
+PAGES = {  # of the study `beyond`
+    "clean": "clean pages",
+    "noise40": "40 % wrong labels",
+    "noise60": "60 % wrong labels",
+    "imbalance50": "classes 1 : 50",
+}
+TEACHERS = {
+    "own": "teacher of the same labels",
+    "clean": "teacher of clean labels and all pages",
+    "stopped": "teacher of the same labels, stopped on validation pages",
+}
+Gain = dict[str, object]
 SHOWN = 3  # estimates of a claim in the table
 VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
@@ -38,8 +52,8 @@ def measured() -> dict[str, Any]:
     """By method: its cost, and the places where it was significantly better than a baseline; None where not tried."""
     cost = read(RESULTS / "method_cost.json")["methods"]
     found = {path: read(path) for path in sorted(RESULTS.rglob("*.json"))}
-    helped: dict[str, list[dict[str, object]]] = {}
-    for method, gain in (*(one for result in found.values() for one in gains(result)), *pointed()):
+    helped: dict[str, list[Gain]] = {}
+    for method, gain in (*(one for path, result in found.items() for one in gains(path.stem, result)), *pointed()):
         helped.setdefault(method, []).append(gain)
     tried = {method for result in found.values() for method in methods_in(result)}
     return {
@@ -51,12 +65,11 @@ def measured() -> dict[str, Any]:
     }
 
 
-def best(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The largest gain of every place."""
-    places: dict[str, dict[str, Any]] = {}
-    for one in found:
-        if one["points"] > places.get(one["where"], {"points": 0})["points"]:
-            places[one["where"]] = one
+def best(found: list[Gain]) -> list[Gain]:
+    """The largest gain of every place, the largest of all first."""
+    places: dict[tuple[object, ...], Gain] = {}
+    for one in sorted(found, key=lambda one: -float(str(one["points"]))):
+        places.setdefault(tuple(one[key] for key in ("study", "where", "score", "over")), one)
     return list(places.values())
 
 
@@ -64,7 +77,14 @@ def methods_in(result: Mapping[str, Any]) -> set[str]:
     """The methods of the studies that a result was made from."""
     names = result.get("studies", [result["study"]] if "study" in result else [])
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in names if str(name).endswith(".yaml")]
-    return {name for text in texts for name in terms_in(yaml.safe_load(text)) if name in METHODS} - {"supervised"}
+    named = {name for text in texts for name in terms_in(yaml.safe_load(text))} | set(layout_arms(result))
+    return {name for name in named if name in METHODS} - {"supervised"}
+
+
+def layout_arms(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Gains of the arms of a result of benchmarks/poleval.py, by name; those of one method have its name."""
+    arms = result.get("arms", {})
+    return {name: one["gain"] for name, one in arms.items() if "gain" in one and "start" in one}
 
 
 def terms_in(study: object) -> Iterator[str]:
@@ -78,26 +98,34 @@ def terms_in(study: object) -> Iterator[str]:
             yield from terms_in(one)
 
 
-def pointed() -> Iterator[tuple[str, dict[str, object]]]:
-    """Method, place and points of every gain in POINTED whose interval lies above 0."""
-    for name, path, scale, where in POINTED:
+def pointed() -> Iterator[tuple[str, Gain]]:
+    """Method and gain of everything in POINTED whose interval lies above 0."""
+    for name, path, scale, where, score, over in POINTED:
         at: Any = read(RESULTS / "systems" / f"{name}.json")
         for key in path.split("/"):
             at = at[key]
         for method, gain in at.items():
             if gain["low"] > 0 and method != "features":  # the unweighted control of gradient_features
-                yield method, {"where": where, "points": round(scale * gain["value"], 1)}
+                yield method, told_gain(name, where, score, over, scale * gain["value"], INTERVAL)
+
+
+def told_gain(study: str, where: str, score: str, over: str, points: float, shown_by: str) -> Gain:
+    found = {"study": study, "where": where, "score": score, "over": over}
+    return {**found, "points": round(points, 1), "shown_by": shown_by}
 
 
 def costs(one: Mapping[str, Any]) -> dict[str, float]:
     return {"time": round(one["time"]["median"], 2), "memory": round(one["memory"], 2)}
 
 
-def gains(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
-    """Method, place and points of every significant gain over labels alone in a study's result."""
+def gains(name: str, result: Mapping[str, Any]) -> Iterator[tuple[str, Gain]]:
+    """Method and gain for every significant gain over labels alone in a study's result."""
     for row in result.get("rows", []):
-        at = f"{row['pages']} pages, {row['teacher']} teacher"
-        yield from significant(row["method"], row["gains"], at)
+        where = f"{PAGES[row['pages']]}, {TEACHERS[row['teacher']]}"
+        yield from significant(row["method"], row["gains"], name, where)
+    for method, gain in layout_arms(result).items():
+        if gain["low"] > 0 and method in METHODS:
+            yield method, told_gain(name, "", "mAP", LABELS, 100 * gain["value"], INTERVAL)
     if "places" not in result:
         return
     study = yaml.safe_load((ROOT / result["study"]).read_text(encoding="utf-8"))
@@ -107,14 +135,14 @@ def gains(result: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
         found = {axis: methods[axis, option] for axis, option in at.items() if (axis, option) in methods}
         others = [option for axis, option in at.items() if axis not in found]
         for method in list(found.values())[:1]:
-            yield from significant(method, place.get("gains", {}), ", ".join([study["name"], *others]))
+            yield from significant(method, place.get("gains", {}), study["name"], ", ".join(others))
 
 
-def significant(method: str, found: Mapping[str, Any], at: str) -> Iterator[tuple[str, dict[str, object]]]:
-    for score, axis in AXES.items():
+def significant(method: str, found: Mapping[str, Any], study: str, where: str) -> Iterator[tuple[str, Gain]]:
+    for score, words in AXES.items():
         gain = found.get(score)
         if gain is not None and gain["value"] > 0 and gain["p_holm"] < LEVEL:
-            yield method, {"where": f"{at}{axis}, over labels alone", "points": round(100 * gain["value"], 1)}
+            yield method, told_gain(study, where, words, LABELS, 100 * gain["value"], HOLM)
 
 
 def methods_of(study: Mapping[str, Any]) -> dict[tuple[str, str], str]:

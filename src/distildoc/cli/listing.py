@@ -17,7 +17,7 @@ def methods(as_json: AsJson = False) -> None:
 
     rows = method_rows()
     if not as_json:
-        rows = [{**row, "helped here": _gains(row["helped"])} for row in rows]
+        rows = [{**row, "helped here": _gains(row)} for row in rows]
     _show(rows, ("name", "kind", "paper", "needs", "cost", "helped here"), as_json)
 
 
@@ -34,20 +34,26 @@ def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=column == "name")
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     Console().print(table)
 
 
-def _gains(helped: object) -> str | None:
-    """How often, and how much at best; None where no study has tried it."""
+def _gains(row: Mapping[str, object]) -> str:
+    """The largest gain with its baseline and place, and in how many studies there were others."""
+    helped = row["helped"]
+    if row["name"] == "supervised":
+        return "the baseline"
     if not isinstance(helped, list):
         return "not tried"
     if not helped:
         return "no gain shown"
-    most = max(float(one["points"]) for one in helped)
-    return f"+{most:.1f} points at best, {len(helped)} place{'s' if len(helped) > 1 else ''}"
+    most = max(helped, key=lambda one: float(one["points"]))
+    place = ", ".join(part for part in (most["study"], most["where"]) if part)
+    others = len({one["study"] for one in helped}) - 1
+    more = f"; in {others} more {'study' if others == 1 else 'studies'}" if others else ""
+    return f"{most['score']} {most['points']:+.1f} over {most['over']} ({place}){more}"
 
 
 def _cell(value: object) -> str:
