@@ -2,6 +2,7 @@
 
     python benchmarks/poleval.py --seeds 0 1            (two runs side by side, a thread each; goes on where it stopped)
     python benchmarks/poleval.py --seeds 0 1 --summary
+    python benchmarks/poleval.py --longer 2.5 --runs runs/layout_longer --name poleval_longer --arms supervised ...
 
 Needs runs/layout/teacher, runs/layout/pretrain_student_more and, for encoder_hint, runs/layout/encoder_hint_start (see
 BEFORE) and DISTILDOC_DATA. All arms of a seed have the same initial weights, order and augmentation seeds and as many
@@ -23,9 +24,10 @@ import numpy as np
 from measuring import ROOT, write_result
 
 from distildoc.core.model import parameter_count
-from distildoc.evaluate.layout_files import read_layout_predictions
+from distildoc.evaluate.layout_files import read_layouts
 from distildoc.metrics.bootstrap import paired_difference_of_means
-from distildoc.metrics.detection import LayoutOutcomes, maps
+from distildoc.metrics.detection import ap75s, maps
+from distildoc.metrics.detection_curves import f1s
 from distildoc.models.load import load_model
 from distildoc.recipes.files import read_run_file
 
@@ -65,10 +67,12 @@ def is_done(arm: str, seed: int) -> bool:
     return (folder_of(arm, seed) / "evaluation" / "report.json").is_file()
 
 
-def run_one(arm: str, seed: int) -> None:
+def run_one(arm: str, seed: int, longer: float) -> None:
     """Train and score in a process of its own, on one thread."""
     distildoc, folder = [sys.executable, "-m", "distildoc"], str(folder_of(arm, seed))
-    named = [str(CONFIGS / f"{arm}.yaml"), f"seed={seed}", f"name={arm}-s{seed}"]
+    config = CONFIGS / f"{arm}.yaml"
+    epochs = round(longer * read_run_file(config).train.epochs)
+    named = [str(config), f"seed={seed}", f"name={arm}-s{seed}", f"train.epochs={epochs}"]
     for stage in ([*distildoc, "train", *named, "-o", folder], [*distildoc, "evaluate", folder]):
         done = subprocess.run(stage, capture_output=True, text=True)
         line = (done.stdout + done.stderr).strip().splitlines()[-1:]
@@ -77,10 +81,10 @@ def run_one(arm: str, seed: int) -> None:
             return
 
 
-def run_all(arms: list[str], seeds: list[int], workers: int) -> None:
+def run_all(arms: list[str], seeds: list[int], workers: int, longer: float) -> None:
     missing = [(arm, seed) for arm in arms for seed in seeds if not is_done(arm, seed)]
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda job: run_one(*job), missing))
+        list(pool.map(lambda job: run_one(*job, longer), missing))
 
 
 def report_of(folder: Path) -> dict[str, Any]:
@@ -91,8 +95,17 @@ def trained(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "run.json").read_text())["stages"]["train"])
 
 
-def outcomes_of(arm: str, seeds: list[int]) -> list[LayoutOutcomes]:
-    return [read_layout_predictions(folder_of(arm, seed) / "evaluation") for seed in seeds]
+def gains(arm: str, seeds: list[int]) -> dict[str, dict[str, float]]:
+    """Over the baseline, with intervals over pages: of detections as they come, and of what is shown to people (f1)."""
+    ours, theirs = ([read_layouts(folder_of(name, seed) / "evaluation") for seed in seeds] for name in (arm, BASELINE))
+    plain = [[table.outcomes for table in side] for side in (ours, theirs)]
+    shown = [[table.post_outcomes for table in side] for side in (ours, theirs)]
+    found = {
+        "gain": paired_difference_of_means(maps, *plain),
+        "gain_ap75": paired_difference_of_means(ap75s, *plain),
+        "gain_f1": paired_difference_of_means(f1s, *shown),
+    }
+    return {name: {key: round(getattr(one, key), 4) for key in ("value", "low", "high")} for name, one in found.items()}
 
 
 def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
@@ -108,8 +121,7 @@ def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
         "map_by_seed": [{key: round(value, 4) for key, value in one["map"].items()} for one in reports],
     }
     if arm != BASELINE:
-        found = paired_difference_of_means(maps, outcomes_of(arm, seeds), outcomes_of(BASELINE, seeds))
-        facts["gain"] = {key: round(getattr(found, key), 4) for key in ("value", "low", "high")}
+        facts |= gains(arm, seeds)
         base = [report_of(folder_of(BASELINE, seed))["scores"]["map"]["value"] for seed in seeds]
         facts["gain_by_seed"] = [round(one["map"]["value"] - b, 4) for one, b in zip(reports, base, strict=True)]
     return facts
@@ -143,6 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument(
+        "--longer", type=float, default=1.0, help="times the epochs of every arm, for runs of their own"
+    )
     parser.add_argument("--workers", type=int, default=2, help="runs side by side")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the arms' runs")
     parser.add_argument("--name", default="poleval", help="of the result file")
@@ -151,7 +166,7 @@ def main() -> None:
     os.chdir(ROOT)
     ARMS_IN[0] = options.runs
     if not options.summary:
-        run_all(options.arms, options.seeds, options.workers)
+        run_all(options.arms, options.seeds, options.workers, options.longer)
     done = [arm for arm in options.arms if all(is_done(arm, seed) for seed in options.seeds)]
     facts = {
         "before": BEFORE,

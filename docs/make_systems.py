@@ -43,6 +43,7 @@ TEACHERS = {
     "clean": "teacher of clean labels and all pages",
     "stopped": "teacher of the same labels, stopped on validation pages",
 }
+LAYOUT_GAINS = {"gain": "mAP", "gain_f1": "F1 of the regions shown"}
 Gain = dict[str, object]
 SHOWN = 3  # estimates of a claim in the table
 VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
@@ -82,9 +83,8 @@ def methods_in(result: Mapping[str, Any]) -> set[str]:
 
 
 def layout_arms(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Gains of the arms of a result of benchmarks/poleval.py, by name; those of one method have its name."""
-    arms = result.get("arms", {})
-    return {name: one["gain"] for name, one in arms.items() if "gain" in one and "start" in one}
+    """The distilled arms of a result of benchmarks/poleval.py, by name; those of one method have its name."""
+    return {name: one for name, one in result.get("arms", {}).items() if "gain_f1" in one}
 
 
 def terms_in(study: object) -> Iterator[str]:
@@ -123,9 +123,10 @@ def gains(name: str, result: Mapping[str, Any]) -> Iterator[tuple[str, Gain]]:
     for row in result.get("rows", []):
         where = f"{PAGES[row['pages']]}, {TEACHERS[row['teacher']]}"
         yield from significant(row["method"], row["gains"], name, where)
-    for method, gain in layout_arms(result).items():
-        if gain["low"] > 0 and method in METHODS:
-            yield method, told_gain(name, "", "mAP", LABELS, 100 * gain["value"], INTERVAL)
+    for method, arm in layout_arms(result).items():
+        for key, score in LAYOUT_GAINS.items():
+            if arm[key]["low"] > 0 and method in METHODS:
+                yield method, told_gain(name, "", score, LABELS, 100 * arm[key]["value"], INTERVAL)
     if "places" not in result:
         return
     study = yaml.safe_load((ROOT / result["study"]).read_text(encoding="utf-8"))
