@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/method_cost.py                (about 5 minutes)
 
 Each method is the only term of its run, with its default settings, a live teacher of 2.8 M weights and a student of
-0.17 M on 16 pages of 64 x 64 pixels; `gates` has a student of its own, and `kd` of that student beside it. `time` is
-the CPU time of a step over that of `kd` in the same round, `memory` the most bytes of tensors alive within a step
-beyond those before it, over the same of `kd`. Surveys before the first step are in `survey_pages_per_s` alone.
+0.17 M on 16 pages of 64 x 64 pixels. `vam` and `gates` teach nothing alone and have `kd` as a second term; `gates` has
+a student of its own, and is compared with `kd` of that student. `time` is the CPU time of a step over that of `kd` in
+the same round, `memory` the most bytes of tensors alive within a step beyond those before it, over the same of `kd`.
+Surveys before the first step are in `survey_pages_per_s` alone.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from distildoc.train.steps import StepLog, steps
 
 BASELINE = "kd"
 STUDENTS = {"gates": "hme"}  # methods of a student of their own, beside `kd` of that student
+WITH_KD = ("vam", "gates")
 SIDE, PAGES, SURVEYED = 64, 16, 64
 LABELS = tuple(f"class {number}" for number in range(8))
 
@@ -58,12 +60,14 @@ class Run:
     def __init__(self, name: str, student: str = "cnn-tiny") -> None:
         torch.manual_seed(0)
         models = pair(student)
-        terms = [Term(name, method_module(name).build(models), constant(1.0))]
+        names = (name, BASELINE) if name in WITH_KD else (name,)
+        terms = [Term(one, method_module(one).build(models), constant(1.0)) for one in names]
         self.distiller = Distiller(adapted(models.student, terms), terms)
-        needs = terms[0].method.needs
+        needs = [term.method.needs for term in terms]
+        outputs = any(one.teacher_outputs for one in needs)
         self.teacher = (
-            Live(models.require_teacher(name), taps=teacher_taps(terms), outputs=needs.teacher_outputs)
-            if needs.teacher
+            Live(models.require_teacher(name), taps=teacher_taps(terms), outputs=outputs)
+            if any(one.teacher for one in needs)
             else None
         )
         self.survey_rate = self._survey() if isinstance(terms[0].method, Surveys) else None

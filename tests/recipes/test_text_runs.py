@@ -17,7 +17,7 @@ from distildoc.predict.files import predict_files
 from distildoc.recipes.build import pair_of
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.files import read_run_file
-from distildoc.recipes.stages import run, train
+from distildoc.recipes.stages import check, evaluate_on, run, train
 from distildoc.schema.bundle import read_bundle
 from distildoc.schema.errors import ConfigError, InputError
 
@@ -136,7 +136,9 @@ def test_pieces_of_words_come_from_all_texts_of_the_source_or_from_the_start(tea
     other = {"name": "text-mean", "width": 16, "hidden": 8, "tokens": 9, "vocabulary": 300}
     train(config(folder, "other", model=other, start=None), folder / "other")
     assert tokenizer(folder / "other") != tokenizer(teacher)
-    going_on = {**other, "tokens": 16}
+    with pytest.raises(ConfigError, match=r"`vocabulary` is that of the run in `start`"):
+        train(config(folder, "on", model=other, start=str(folder / "other")), folder / "on")
+    going_on = {"name": "text-mean", "width": 16, "hidden": 8, "tokens": 16}
     train(config(folder, "on", model=going_on, start=str(folder / "other")), folder / "on")
     assert tokenizer(folder / "on") == cut_at(tokenizer(folder / "other"), 16)
 
@@ -174,6 +176,22 @@ def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: P
         with pytest.raises((ConfigError, InputError), match=told):
             train(wanted, tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+
+def test_other_tables_have_other_columns(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "other.tsv"
+    table.write_text("n\tsentence\tpolarity\n1\tw1 fine w2\t+\n2\tpoor w3\t-\n")
+    columns = {"text": "sentence", "label": "polarity", "names": {"+": "positive", "-": "negative"}}
+    for target in (teacher, teacher / "bundle"):
+        line = evaluate_on(target, table, out=tmp_path / target.name, skip_bad=False, columns=columns)
+        assert "2 pages" in line or "2 texts" in line
+    with pytest.raises(InputError, match="is no table; text, label, names are settings of tables"):
+        evaluate_on(teacher, folder, out=tmp_path / "no", skip_bad=False, columns=columns)
+
+
+def test_cut_texts_are_counted(folder: Path) -> None:
+    wanted = config(folder, "cut", input={"text_bytes": 16})
+    assert any("96 of the texts to train on, at 16 bytes" in line for line in check(wanted))
 
 
 def test_a_teacher_of_texts_does_not_teach_pages(teacher: Path, folder: Path, tmp_path: Path) -> None:

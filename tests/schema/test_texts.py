@@ -59,6 +59,8 @@ def test_a_tsv_has_no_quotes_and_a_csv_has(tmp_path: Path) -> None:
     [
         (b"", "no column 'text'; the file is empty"),
         (b"txt\tlabel\na\tb\n", "no column 'text'; closest: txt"),
+        (b"text\tlabel\n", "a header and no row"),
+        (b"text\tlabel\ttext\na\tb\tc\n", "2 columns are named 'text'"),
         (b"text\tlabel\na\n", "line 2 has 1 values, the header names 2 columns"),
         (b"text\tlabel\na\0b\tc\n", "line"),
         (b"text\tlabel\n\xff\tc\n", "not UTF-8"),
@@ -77,6 +79,15 @@ def test_quotes_that_do_not_close_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"open\n')
     with pytest.raises(InputError, match=r"a\.csv: line 2: .*mend the row, or its quotes"):
         list(table_rows(tmp_path / "a.csv", ("text",)))
+
+
+def test_a_bad_row_fails_alone_where_texts_are_only_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nfirst,0\nsecond\nthird,1\n")
+    first, second, third = texts_from([tmp_path / "a.csv"])
+    assert isinstance(first, Page) and isinstance(third, Page) and third.id == "a.csv#3"
+    assert isinstance(second, FailedPage)
+    assert second.reason.endswith("a.csv: line 3 has 1 values, the header names 2 columns")
+    assert count_texts([tmp_path / "a.csv"]) == 3
 
 
 def test_texts_of_files_and_folders(tmp_path: Path) -> None:

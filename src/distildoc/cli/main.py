@@ -28,6 +28,7 @@ EXTRA_OF = {
     "jinja2": "train",
     "reportlab": "corpus",
     "timm": "timm",
+    "tokenizers": "text",
     "datasets": "data",
     "pyarrow": "data",
     "tensorboard": "track",

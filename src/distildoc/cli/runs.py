@@ -54,18 +54,31 @@ def run(run_file: RunFile, overrides: Overrides = None, out: Out = None, skip_ba
 def evaluate(
     target: Annotated[Path, typer.Argument(help="Run folder or bundle.")],
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="Folder with one folder of pages a class; default: the run's test.")
+        Path | None,
+        typer.Option(
+            "--pages",
+            help="Folder with one folder of pages a class, table of texts, COCO file; default: the run's test.",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write; goes with --pages.")] = None,
+    text: Annotated[str | None, typer.Option("--column", help="Table: the column of the texts [text].")] = None,
+    label: Annotated[str | None, typer.Option("--label-column", help="Table: that of the classes [label].")] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="Table: what a class is called there, as in 0=negative.")
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Score a run's student, or a bundle, on labelled pages."""
     from distildoc.recipes import stages
 
+    columns = {"text": text, "label": label, "names": _pairs(names)}
+    given = {name: value for name, value in columns.items() if value is not None}
     if pages is not None:
-        typer.echo(stages.evaluate_on(target, pages, out=out, skip_bad=skip_bad, screen=_screen()))
+        typer.echo(stages.evaluate_on(target, pages, out=out, skip_bad=skip_bad, columns=given, screen=_screen()))
     elif out is not None:
         raise typer.BadParameter("without --pages the scores go into the run folder", param_hint="--out")
+    elif given:
+        raise typer.BadParameter("columns are named for a table, with --pages", param_hint="--column")
     else:
         typer.echo(stages.evaluate(target, skip_bad=skip_bad, screen=_screen()))
 
@@ -88,6 +101,14 @@ def _config(run_file: Path, overrides: Sequence[str] | None, skip_bad: bool) -> 
     from distildoc.recipes.files import read_run_file
 
     return read_run_file(run_file, [*(overrides or ()), *(["data.skip_bad=true"] if skip_bad else [])])
+
+
+def _pairs(given: Sequence[str] | None) -> dict[str, str] | None:
+    """What stands on either side of an equals sign."""
+    for one in given or ():
+        if "=" not in one:
+            raise typer.BadParameter(f"'{one}' is not written as 0=negative", param_hint="--name")
+    return {one.partition("=")[0]: one.partition("=")[2] for one in given} if given else None
 
 
 def _screen() -> "Screen":

@@ -79,9 +79,9 @@ def learnt(config: RunConfig, student: Model, loader: Loader) -> dict[str, objec
     }
 
 
-def labelled(path: Path) -> PageSet:
-    """A folder with one folder of pages a class, or a table with the columns `text` and `label`."""
-    return read_table(path=path) if is_table(path) else read_folder(path=path)
+def labelled(path: Path, columns: Mapping[str, Any]) -> PageSet:
+    """A folder with one folder of pages a class, or a table, with the settings of its reader."""
+    return read_table(path=path, **columns) if is_table(path) else read_folder(path=path)
 
 
 def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -> str:

@@ -1,5 +1,6 @@
 """The run file: what a run is made of, with a meaning and a unit for every key."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -109,8 +111,8 @@ class TeacherConfig(Strict):
 
 class RampConfig(Strict):
     kind: Literal["constant", "linear", "sigmoid", "decay"] = "constant"
-    start: float  # weight at the first step
-    end: float = 0.0  # linear, sigmoid: weight from `until` on
+    start: NonNegativeFloat  # weight at the first step
+    end: NonNegativeFloat = 0.0  # linear, sigmoid: weight from `until` on
     until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear, sigmoid: share of the training
     per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
 
@@ -119,6 +121,13 @@ class TermConfig(Choice):
     method: str  # a key of METHODS
     weight: float | RampConfig = 1.0
     name: str | None = None  # in the records; None: the method's
+
+    @field_validator("weight")
+    @classmethod
+    def _teaches(cls, weight: float | RampConfig) -> float | RampConfig:
+        if isinstance(weight, float) and not 0 <= weight < math.inf:
+            raise ValueError("a weight is finite and not below 0")
+        return weight
 
 
 class TrainConfig(Strict):

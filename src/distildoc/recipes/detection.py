@@ -66,7 +66,7 @@ def learnt(config: RunConfig, student: Model, loader: Loader) -> dict[str, objec
     return {"thresholds": thresholds, "validation_map": map_of(found)}
 
 
-def labelled(path: Path) -> PageSet:
+def labelled(path: Path, columns: Mapping[str, Any]) -> PageSet:
     """A COCO file with its images beside it."""
     return read_coco(path=path)
 

@@ -1,6 +1,8 @@
 """The stages after training: evaluate, export, verify."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.exam import Exam
@@ -12,6 +14,7 @@ from distildoc.recipes.screen import SILENT, Screen, counted
 from distildoc.recipes.tasks import TASKS, task_of_bundle
 from distildoc.schema.bundle import DESCRIPTION
 from distildoc.schema.errors import InputError
+from distildoc.schema.tables import is_table
 
 
 def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> str:
@@ -32,13 +35,26 @@ def evaluate(run: Path, *, skip_bad: bool = False, screen: Screen = SILENT) -> s
     return "\n".join([f"{run}: {line}", *exams(run, screen)])
 
 
-def evaluate_on(target: Path, pages: Path, *, out: Path | None, skip_bad: bool, screen: Screen = SILENT) -> str:
-    """Score a run's student or a bundle on labelled pages: a folder with one folder a class, or a COCO file."""
+def evaluate_on(
+    target: Path,
+    pages: Path,
+    *,
+    out: Path | None,
+    skip_bad: bool,
+    columns: Mapping[str, Any] | None = None,
+    screen: Screen = SILENT,
+) -> str:
+    """Score a run's student or a bundle on labelled pages: a folder with one folder a class, a table, or a COCO file.
+
+    columns  settings of data.readers.table.read, for a table alone.
+    """
     if out is None:
         raise InputError("say where to write the evaluation with --out")
     is_bundle = (target / DESCRIPTION).is_file()
     task = TASKS[task_of_bundle(target) if is_bundle else RunFolder(target).config().task]
-    labelled = task.labelled(pages)
+    if columns and not is_table(pages):
+        raise InputError(f"{pages} is no table; {', '.join(columns)} are settings of tables (.tsv, .csv)")
+    labelled = task.labelled(pages, columns or {})
     with screen.bar("evaluate") as advance:
         exam = Exam(counted(labelled.pages, advance), out, {"scored": target.name}, skip_bad)
         if is_bundle:

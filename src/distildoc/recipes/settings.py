@@ -48,8 +48,10 @@ def _one_line(error: ValidationError, model: type[BaseModel], where: str) -> str
         known = _fields_at(model, first["loc"][:-1])
         return f"{where}: unknown key '{path}'; {closest(str(first['loc'][-1]), known)}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    seen = f", got {first['input']!r}" if first["type"] != "missing" else ""
-    return f"{where}: '{path}': {first['msg'][0].lower() + first['msg'][1:]}{seen}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    seen = f", got {first['input']!r}" if first["type"] != "missing" and not isinstance(first["input"], dict) else ""
+    at = f"'{path}': " if path else ""
+    return f"{where}: {at}{message[0].lower() + message[1:]}{seen}{more}"
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

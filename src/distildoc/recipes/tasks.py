@@ -29,7 +29,8 @@ class TaskRecipe(Protocol):
     score      the primary score of a student on validation pages, 0..1, higher is better.
     learnt     what the validation pages tell about a finished student, for run.json: `validation_SCORE`, and how to
                read its outputs (a temperature, thresholds).
-    labelled   pages for `evaluate --pages`, from a path that the user named.
+    labelled   pages for `evaluate --pages`, from a path that the user named; `columns` are settings of the reader of
+               tables.
     evaluate   score a finished student; the main scores in a line.
     scores     a few scores of a finished student, without intervals or files, for many sets of pages.
     evaluate_bundle  `evaluate` of a bundle in a folder.
@@ -47,7 +48,7 @@ class TaskRecipe(Protocol):
 
     def learnt(self, config: RunConfig, student: Model, loader: Loader) -> dict[str, object]: ...
 
-    def labelled(self, path: Path) -> PageSet: ...
+    def labelled(self, path: Path, columns: Mapping[str, Any]) -> PageSet: ...
 
     def evaluate(self, config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -> str: ...
 

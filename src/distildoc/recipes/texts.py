@@ -20,6 +20,8 @@ def initial_text(config: RunConfig, labels: tuple[str, ...]) -> Model:
     on a part of them have the same ones. A run that starts from another keeps that one's, and cuts at its own `tokens`.
     """
     name, seed = config.model.name, config.model.seed
+    if config.start is not None and "vocabulary" in config.model.settings:
+        raise ConfigError("model: `vocabulary` is that of the run in `start`, whose pieces of words are kept; drop it")
     student = build_text_model(
         name,
         labels=labels,

@@ -78,12 +78,24 @@ def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
         f"loss     {terms}",
         f"steps    {config.train.epochs} epochs of {len(parts.loader)} batches",
     ]
+    if cut := _cut_texts(config, splits):
+        lines.append(
+            f"cut      {cut} of the texts to train on, at {config.input.text_bytes} bytes (`input.text_bytes`)"
+        )
     lines += [f"repaired {line}" for pages in (splits.train, splits.validation) for line in pages.repairs]
     if config.teacher is not None and parts.teacher is not None:
         source = f"cached in {config.teacher.cache}" if config.teacher.cache is not None else "live"
         runs = ", ".join(config.teacher.runs) + (" as experts" if config.teacher.experts else "")
         lines.insert(2, f"teacher  {runs}, {source} ({parts.teacher.fingerprint[:12]})")
     return lines
+
+
+def _cut_texts(config: RunConfig, splits: Splits) -> int:
+    """How many training texts are longer than what is read of them."""
+    most = config.input.text_bytes
+    if most is None:
+        return 0
+    return sum(page.text is not None and len(page.text.encode()) > most for page in splits.train.pages)
 
 
 def one_process(verb: str) -> None:

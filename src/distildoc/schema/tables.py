@@ -21,9 +21,17 @@ def is_table(path: Path) -> bool:
 def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """(number, values of the columns) of every row, from 1; a TSV has no quotes, a CSV has those of RFC 4180.
 
-    Raises InputError, naming the line, for a file that is missing, too large or no UTF-8, a column that is not there,
-    a row of another width, and a value with a zero byte or more than MAX_TEXT_BYTES.
+    Raises InputError, naming the line, for a file that is missing, too large, no UTF-8 or without rows, a column that
+    is not there, or there twice, a row of another width, and a value with a zero byte or more than MAX_TEXT_BYTES.
     """
+    for number, found in table_rows_or_faults(path, columns):
+        if isinstance(found, InputError):
+            raise found
+        yield number, found
+
+
+def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...] | InputError]]:
+    """As table_rows, but what is wrong with a row comes in its place; raises InputError for the rest."""
     _check_file(path)
     csv.field_size_limit(MAX_TEXT_BYTES)  # the library's own is smaller
     tsv = path.suffix.lower() == ".tsv"
@@ -32,9 +40,14 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[
             reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if tsv else csv.reader(file, strict=True)
             header = next(reader, None)
             places = _places(path, header or [], columns)
+            number = 0
             for number, row in enumerate(reader, start=1):
+                if number > MAX_ROWS:
+                    raise InputError(f"{path}: more than {MAX_ROWS} rows; split the table")
                 if row:
-                    yield number, _values(path, row, places, len(header or []), line=reader.line_num, number=number)
+                    yield number, _values(row, places, len(header or []), where=f"{path}: line {reader.line_num}")
+            if not number:
+                raise InputError(f"{path}: a header and no row")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except csv.Error as error:
@@ -58,17 +71,15 @@ def _places(path: Path, header: Sequence[str], columns: Sequence[str]) -> list[i
         if name not in header:
             known = closest(name, header) if header else "the file is empty"
             raise InputError(f"{path}: no column '{name}'; {known}")
+        if header.count(name) > 1:
+            raise InputError(f"{path}: {header.count(name)} columns are named '{name}'; rename all but one")
     return [header.index(name) for name in columns]
 
 
-def _values(
-    path: Path, row: Sequence[str], places: Sequence[int], width: int, *, line: int, number: int
-) -> tuple[str, ...]:
-    if number > MAX_ROWS:
-        raise InputError(f"{path}: more than {MAX_ROWS} rows; split the table")
+def _values(row: Sequence[str], places: Sequence[int], width: int, *, where: str) -> tuple[str, ...] | InputError:
     if len(row) != width:
-        raise InputError(f"{path}: line {line} has {len(row)} values, the header names {width} columns")
+        return InputError(f"{where} has {len(row)} values, the header names {width} columns")
     found = tuple(row[place] for place in places)
     if any("\0" in value or len(value.encode()) > MAX_TEXT_BYTES for value in found):
-        raise InputError(f"{path}: line {line} has a zero byte, or a value of more than {MAX_TEXT_BYTES} bytes")
+        return InputError(f"{where} has a zero byte, or a value of more than {MAX_TEXT_BYTES} bytes")
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.tables import TABLES, is_table, table_rows
+from distildoc.schema.tables import TABLES, is_table, table_rows_or_faults
 from distildoc.schema.texts import MAX_TEXT_BYTES, text_page
 
 PLAIN = (".txt",)
@@ -19,7 +19,7 @@ def texts_from(
     """Texts of files and folders, in the order named, folders sorted by name.
 
     Ids are the names of files, or their paths below a folder that was named, with `#n` for row n of a table, whose
-    texts stand in `column`. A .txt file that cannot be read comes as a FailedPage in its place.
+    texts stand in `column`. A .txt file or a row that cannot be read comes as a FailedPage in its place.
 
     Raises InputError for a path that does not exist, an unknown suffix, a folder without texts, and a table that
     cannot be read.
@@ -31,13 +31,18 @@ def texts_from(
 def count_texts(paths: Sequence[str | Path], *, recursive: bool = True, column: str = "text") -> int:
     """How many texts `texts_from` will give, failed ones included; reads tables to their end."""
     return sum(
-        sum(1 for _ in table_rows(file, (column,))) if is_table(file) else 1 for file, _ in _files(paths, recursive)
+        sum(1 for _ in table_rows_or_faults(file, (column,))) if is_table(file) else 1
+        for file, _ in _files(paths, recursive)
     )
 
 
 def _of_table(file: Path, id: str, column: str) -> Iterator[Page | FailedPage]:
-    for number, (text,) in table_rows(file, (column,)):
-        yield _page(text, f"{id}#{number}", file, number)
+    for number, found in table_rows_or_faults(file, (column,)):
+        row = f"{id}#{number}"
+        if isinstance(found, InputError):
+            yield FailedPage(row, str(file), number, str(found))
+        else:
+            yield _page(found[0], row, file, number)
 
 
 def _of_file(file: Path, id: str) -> Page | FailedPage:
