@@ -8,17 +8,14 @@ paired by seed and page (paired.py), and not corrected for their number.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import paired
 from beyond_claims import FAMILIES, NINE
-from ces_kd import parameters, rounded
 from verdicts import verdict
 
 from distildoc.study.results import Results
-from distildoc.study.statistics import places_of
 
 TRIED = (
     "the first try (beyond.yaml: real pages of five classes, two teachers); here generated pages of sixteen classes, "
@@ -48,22 +45,12 @@ def facts_of(results: Results) -> dict[str, Any]:
     like = paired.tables_of(arms["supervised"])[0]
     found = {name: paired.accuracy(paired.tables_of(own), like) for name, own in arms.items()}
     best = {method: paired.best_of(arms, [name for name in arms if of(name) == method]) for method in NINE}
-    teacher = results.before[0]
-    report = teacher.report()
-    assert report is not None
     return {
         "study": "studies/systems/beyond_more.yaml",
         "test_pages": len(like),
         "claims": claims(found, best),
         "chosen": best,
-        "teacher": {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(teacher)},
-        "student": parameters(arms["supervised"][0]),
-        "validation_accuracy": {name: round(paired.validated(own), 4) for name, own in arms.items()},
-        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
-        "places": [
-            {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
-            for at, place in places_of(results).items()
-        ],
+        **paired.figures(results, arms, found),
     }
 
 

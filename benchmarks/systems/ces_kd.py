@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from paired import parameters, rounded
 from verdicts import WORDS, judged
 
 from distildoc.recipes.folder import RunFolder
@@ -97,11 +98,6 @@ def validated(entry: Entry) -> float:
     return float(record["validation_accuracy"])
 
 
-def parameters(entry: Entry) -> int:
-    """Weights of the network."""
-    return int((RunFolder(entry.folder).stage("train") or {})["parameters"])
-
-
 def told(one: Comparison) -> str:
     return f"{points(one.value)} [{points(one.low)}, {points(one.high)}]"
 
@@ -173,10 +169,6 @@ TRIED = (
     "student's size and epochs were chosen by labels alone on validation pages, so that they leave room; nothing was "
     "chosen on test pages. The ratio of the student's size to the teacher's was not varied"
 )
-
-
-def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import paired
-from ces_kd import parameters, rounded
 from verdicts import verdict
 
 from distildoc.study.results import Results
@@ -70,7 +69,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
     best = {name: paired.best_of(arms["nano"], (name, f"{name}_2")) for name in ("kd_large", "takd", "ces")}
     teachers = {
-        entry.name: {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(entry)}
+        entry.name: {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": paired.parameters(entry)}
         for entry in results.before
         if (report := entry.report()) is not None
     }
@@ -80,7 +79,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "claims": claims(found["nano"], found["micro"], best),
         "chosen": best,
         "teachers": teachers,
-        "students": {student: parameters(cells["ces"][0]) for student, cells in arms.items()},
+        "students": {student: paired.parameters(cells["ces"][0]) for student, cells in arms.items()},
         "validation_accuracy": {
             student: {name: round(paired.validated(own), 4) for name, own in cells.items()}
             for student, cells in arms.items()
@@ -89,7 +88,7 @@ def facts_of(results: Results) -> dict[str, Any]:
             student: {name: paired.estimate(values) for name, values in each.items()} for student, each in found.items()
         },
         "places": [
-            {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
+            {**dict(at), "gains": {name: paired.rounded(asdict(gain)) for name, gain in place.gains.items()}}
             for at, place in places_of(results).items()
             if dict(at)["method"] not in CONTROLS
         ],

@@ -22,6 +22,7 @@ from diffkd_features import Floats, Trained, denoising
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from paired import rounded
 from verdicts import WORDS, less, verdict
 
 from distildoc.core.model import parameter_count
@@ -251,10 +252,6 @@ def main() -> None:
     out.parent.mkdir(exist_ok=True)
     out.write_text(page(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
     print(out)
-
-
-def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ its differences lie above 0 and a t-test of the seeds' differences agrees.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import paired
-from ces_kd import parameters, rounded
 from verdicts import verdict
 
 from distildoc.study.results import Results
-from distildoc.study.statistics import places_of
 
 PAIRS = {"kd": ("kd_1", "kd_4"), "mse": ("mse_1", "mse_4"), "diffkd": ("diffkd_1", "diffkd_4")}
 NAMES = {
@@ -62,23 +59,12 @@ def facts_of(results: Results) -> dict[str, Any]:
     like = paired.tables_of(arms["supervised"])[0]
     found = {name: paired.accuracy(paired.tables_of(own), like) for name, own in arms.items()}
     best = {kind: paired.best_of(arms, names) for kind, names in PAIRS.items()}
-    teacher = results.before[0]
-    report = teacher.report()
-    assert report is not None
     return {
         "study": "studies/systems/diffkd_more.yaml",
         "test_pages": len(like),
         "claims": claims(found, best),
         "chosen": best,
-        "teacher": {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(teacher)},
-        "student": parameters(arms["diffkd_1"][0]),
-        "validation_accuracy": {name: round(paired.validated(own), 4) for name, own in arms.items()},
-        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
-        "places": [
-            {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
-            for at, place in places_of(results).items()
-            if not dict(at)["method"].startswith("mse")  # a control, no method
-        ],
+        **paired.figures(results, arms, found, controls="mse"),
     }
 
 

@@ -23,6 +23,7 @@ from scipy.stats import t as student_t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from paired import rounded
 from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count
@@ -174,10 +175,6 @@ def attention(results: Results) -> dict[str, Any]:
         "extra_weights_saved": sum(p.numel() for p in load_model(arm(results, "vam")[0].folder / "model").parameters())
         - weights,
     }
-
-
-def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def claims(trees: Mapping[str, Any], parents: Mapping[str, Any], vam: Mapping[str, Any]) -> list[dict[str, Any]]:

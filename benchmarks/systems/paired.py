@@ -7,6 +7,7 @@ are and on R draws of them, the same draws for every arm.
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from measuring import ROOT, write_result
 from distildoc.evaluate.table import PageTable
 from distildoc.metrics import SCORES
 from distildoc.metrics.bootstrap import percentiles
+from distildoc.recipes.folder import RunFolder
 from distildoc.study.results import Entry, Results, read_results
-from distildoc.study.statistics import drawn_scores, over_seeds, p_value
+from distildoc.study.statistics import drawn_scores, over_seeds, p_value, places_of
 
 DRAWS = 4000
 Arms = Mapping[str, Sequence[Entry]]  # method -> cells, one a seed
@@ -101,6 +103,35 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
             ahead = f"{one['seeds_ahead']} of {one['of']}"
             lines.append(f"| {said[0]} | {what}: {percent(one)} | {ahead} | {one['p_t_test']:.3f} | {said[1]} |")
     return lines
+
+
+def parameters(entry: Entry) -> int:
+    """Weights of the network."""
+    return int((RunFolder(entry.folder).stage("train") or {})["parameters"])
+
+
+def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def figures(results: Results, arms: Arms, found: Mapping[str, np.ndarray], *, controls: str = "") -> dict[str, Any]:
+    """What a study of one teacher and one student measured besides its claims; `controls` begins the names of arms that
+    are no methods.
+    """
+    teacher = results.before[0]
+    report = teacher.report()
+    assert report is not None
+    return {
+        "teacher": {"accuracy": round(report.scores["accuracy"].value, 4), "parameters": parameters(teacher)},
+        "student": parameters(arms["supervised"][0]),
+        "validation_accuracy": {name: round(validated(own), 4) for name, own in arms.items()},
+        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+        "places": [
+            {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
+            for at, place in places_of(results).items()
+            if not (controls and dict(at)["method"].startswith(controls))
+        ],
+    }
 
 
 def tried_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
