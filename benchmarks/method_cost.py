@@ -4,7 +4,8 @@
 
 Each method is the only term of its run, with its default settings, a live teacher of 2.8 M weights and a student of
 0.17 M on 16 pages of 64 x 64 pixels. `vam` and `gates` teach nothing alone and have `kd` as a second term; `gates` has
-a student of its own, and is compared with `kd` of that student. `time` is the CPU time of a step over that of `kd` in
+a student of its own, and is compared with `kd` of that student. The labels are what the teacher says, and `bss` moves
+all of its pages, which it does late in a training. `time` is the CPU time of a step over that of `kd` in
 the same round, `memory` the most bytes of tensors alive within a step beyond those before it, over the same of `kd`.
 Surveys before the first step are in `survey_pages_per_s` alone.
 """
@@ -38,6 +39,7 @@ from distildoc.train.steps import StepLog, steps
 BASELINE = "kd"
 STUDENTS = {"gates": "hme"}  # methods of a student of their own, beside `kd` of that student
 WITH_KD = ("vam", "gates")
+SETTINGS = {"bss": {"base": "teacher"}}  # the usual ones move no page before the student knows it
 SIDE, PAGES, SURVEYED = 64, 16, 64
 LABELS = tuple(f"class {number}" for number in range(8))
 
@@ -61,7 +63,7 @@ class Run:
         torch.manual_seed(0)
         models = pair(student)
         names = (name, BASELINE) if name in WITH_KD else (name,)
-        terms = [Term(one, method_module(one).build(models), constant(1.0)) for one in names]
+        terms = [Term(one, method_module(one).build(models, **SETTINGS.get(one, {})), constant(1.0)) for one in names]
         self.distiller = Distiller(adapted(models.student, terms), terms)
         needs = [term.method.needs for term in terms]
         outputs = any(one.teacher_outputs for one in needs)
@@ -72,7 +74,10 @@ class Run:
         )
         self.survey_rate = self._survey() if isinstance(terms[0].method, Surveys) else None
         state = begin(self.distiller, make_accelerator("no", cpu=True), optimisation=Optimisation(lr=1e-4), seed=0)
-        logs = steps(state, repeat(pages(PAGES)), self.teacher, horizon=Horizon(10**6, 1), clip_norm=1.0)
+        seen = pages(PAGES)
+        with torch.no_grad():
+            seen.targets["label"][:] = models.require_teacher(name)(seen.inputs)["logits"].argmax(1)
+        logs = steps(state, repeat(seen), self.teacher, horizon=Horizon(10**6, 1), clip_norm=1.0)
         self.step: Callable[[], StepLog] = lambda: next(logs)
 
     def _survey(self) -> float:
