@@ -60,6 +60,7 @@ def test_a_tsv_has_no_quotes_and_a_csv_has(tmp_path: Path) -> None:
         (b"", "no column 'text'; the file is empty"),
         (b"txt\tlabel\na\tb\n", "no column 'text'; closest: txt"),
         (b"text\tlabel\n", "a header and no row"),
+        (b"text\tlabel\n\n\n", "a header and no row"),
         (b"text\tlabel\ttext\na\tb\tc\n", "2 columns are named 'text'"),
         (b"text\tlabel\na\n", "line 2 has 1 values, the header names 2 columns"),
         (b"text\tlabel\na\0b\tc\n", "line"),

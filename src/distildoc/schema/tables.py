@@ -40,13 +40,14 @@ def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[i
             reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if tsv else csv.reader(file, strict=True)
             header = next(reader, None)
             places = _places(path, header or [], columns)
-            number = 0
+            empty = True
             for number, row in enumerate(reader, start=1):
                 if number > MAX_ROWS:
                     raise InputError(f"{path}: more than {MAX_ROWS} rows; split the table")
                 if row:
+                    empty = False
                     yield number, _values(row, places, len(header or []), where=f"{path}: line {reader.line_num}")
-            if not number:
+            if empty:
                 raise InputError(f"{path}: a header and no row")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
