@@ -18,6 +18,8 @@ def verdict(*found: Mapping[str, Any]) -> bool | str:
 
 def judged(above: Sequence[bool], below: bool = False) -> bool | str:
     """The verdict where each comparison has its own test: which are for the claim, and whether one is against it."""
+    if not above:
+        raise ValueError("no comparison to judge a claim by")
     if all(above):
         return True
     return "partly" if any(above) and not below else False

@@ -31,6 +31,16 @@ def test_one_comparison_surely_against_a_claim_refutes_it(verdicts: ModuleType) 
     assert verdicts.verdict(*map(verdicts.less, (BELOW, ABOVE))) is False
 
 
+def test_a_claim_without_comparisons_is_refused(verdicts: ModuleType) -> None:
+    with pytest.raises(ValueError, match="no comparison"):
+        verdicts.verdict()
+
+
+def test_tests_of_another_kind_are_judged_alike(verdicts: ModuleType) -> None:
+    assert verdicts.judged([True, False]) == "partly"
+    assert verdicts.judged([True, False], True) is False
+
+
 def test_t_test_over_seeds_decides_as_well_where_there_is_one(verdicts: ModuleType) -> None:
     assert verdicts.verdict({**ABOVE, "p_t_test": 0.01}) is True
     assert verdicts.verdict({**ABOVE, "p_t_test": 0.06}) is False

@@ -105,7 +105,14 @@ def test_class_that_a_bundle_does_not_know_is_named(
         ({"model": {"width": [4]}}, ("width", "closest: widths")),
         ({"terms": [{"method": "kd", "temprature": 2}]}, ("terms[0] (kd)", "temprature", "closest: temperature")),
         ({"augmentation": {"rotate": 3}}, ("augmentation", "rotate_deg")),
-        ({"terms": [{"method": "supervised", "weight": -1}]}, ("'terms.0.weight'", "not below 0", "got -1")),
+        (
+            {"terms": [{"method": "supervised", "weight": -1}]},
+            ("'terms.0.weight'", "greater than or equal to 0", "got -1"),
+        ),
+        (
+            {"terms": [{"method": "supervised", "weight": {"kind": "linear", "start": -1}}]},
+            ("'terms.0.weight.start'", "greater than or equal to 0", "got -1"),
+        ),
         ({"train": {"lr": "fast"}}, ("'train.lr'", "'fast'")),
         ({"start": "nowhere"}, ("nowhere", "no finished run")),
         ({"terms": [{"method": "kd"}]}, ("'kd'", "teacher.runs")),

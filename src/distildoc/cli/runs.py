@@ -78,7 +78,9 @@ def evaluate(
     elif out is not None:
         raise typer.BadParameter("without --pages the scores go into the run folder", param_hint="--out")
     elif given:
-        raise typer.BadParameter("columns are named for a table, with --pages", param_hint="--column")
+        raise typer.BadParameter(
+            "columns are named for a table, with --pages", param_hint="--column, --label-column, --name"
+        )
     else:
         typer.echo(stages.evaluate(target, skip_bad=skip_bad, screen=_screen()))
 
@@ -105,10 +107,15 @@ def _config(run_file: Path, overrides: Sequence[str] | None, skip_bad: bool) -> 
 
 def _pairs(given: Sequence[str] | None) -> dict[str, str] | None:
     """What stands on either side of an equals sign."""
+    found: dict[str, str] = {}
     for one in given or ():
-        if "=" not in one:
+        there, _, here = (part.strip() for part in one.partition("="))
+        if not there or not here:
             raise typer.BadParameter(f"'{one}' is not written as 0=negative", param_hint="--name")
-    return {one.partition("=")[0]: one.partition("=")[2] for one in given} if given else None
+        if there in found:
+            raise typer.BadParameter(f"'{there}' is named twice, {found[there]} and {here}", param_hint="--name")
+        found[there] = here
+    return found or None
 
 
 def _screen() -> "Screen":

@@ -1,17 +1,17 @@
 """The run file: what a run is made of, with a meaning and a unit for every key."""
 
-import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    field_validator,
+    Tag,
     model_validator,
 )
 
@@ -20,6 +20,7 @@ from distildoc.recipes.exams_config import AgreementConfig, AttacksConfig, Corru
 from distildoc.recipes.settings import Strict
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # of a term of the loss
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]  # of a folder
 
 
@@ -111,23 +112,19 @@ class TeacherConfig(Strict):
 
 class RampConfig(Strict):
     kind: Literal["constant", "linear", "sigmoid", "decay"] = "constant"
-    start: NonNegativeFloat  # weight at the first step
-    end: NonNegativeFloat = 0.0  # linear, sigmoid: weight from `until` on
+    start: Weight  # at the first step
+    end: Weight = 0.0  # linear, sigmoid: weight from `until` on
     until: Annotated[float, Field(gt=0, le=1)] = 1.0  # linear, sigmoid: share of the training
     per_epoch: PositiveFloat = 0.7  # decay: factor an epoch
 
 
 class TermConfig(Choice):
     method: str  # a key of METHODS
-    weight: float | RampConfig = 1.0
+    weight: Annotated[
+        Annotated[Weight, Tag("(number)")] | Annotated[RampConfig, Tag("(ramp)")],
+        Discriminator(lambda weight: "(ramp)" if isinstance(weight, dict | RampConfig) else "(number)"),
+    ] = 1.0
     name: str | None = None  # in the records; None: the method's
-
-    @field_validator("weight")
-    @classmethod
-    def _teaches(cls, weight: float | RampConfig) -> float | RampConfig:
-        if isinstance(weight, float) and not 0 <= weight < math.inf:
-            raise ValueError("a weight is finite and not below 0")
-        return weight
 
 
 class TrainConfig(Strict):

@@ -53,7 +53,7 @@ def evaluate_on(
     is_bundle = (target / DESCRIPTION).is_file()
     task = TASKS[task_of_bundle(target) if is_bundle else RunFolder(target).config().task]
     if columns and not is_table(pages):
-        raise InputError(f"{pages} is no table; {', '.join(columns)} are settings of tables (.tsv, .csv)")
+        raise InputError(f"{pages} is no table (.tsv, .csv), and has no columns or class names to be told apart")
     labelled = task.labelled(pages, columns or {})
     with screen.bar("evaluate") as advance:
         exam = Exam(counted(labelled.pages, advance), out, {"scored": target.name}, skip_bad)

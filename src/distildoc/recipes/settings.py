@@ -43,7 +43,7 @@ def validated(model: type[M], given: Mapping[str, Any], where: str) -> M:
 
 def _one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
+    path = ".".join(str(part) for part in first["loc"] if not str(part).startswith("("))  # the tag of a choice
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
         return f"{where}: unknown key '{path}'; {closest(str(first['loc'][-1]), known)}"

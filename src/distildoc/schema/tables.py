@@ -33,7 +33,7 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[
 def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...] | InputError]]:
     """As table_rows, but what is wrong with a row comes in its place; raises InputError for the rest."""
     _check_file(path)
-    csv.field_size_limit(MAX_TEXT_BYTES)  # the library's own is smaller
+    csv.field_size_limit(MAX_TABLE_BYTES)  # what is too long is told row by row
     tsv = path.suffix.lower() == ".tsv"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -50,7 +50,7 @@ def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[i
             if empty:
                 raise InputError(f"{path}: a header and no row")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise InputError(f"{path}: not UTF-8 after line {reader.line_num} ({error.reason}); save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}; mend the row, or its quotes") from None
 
