@@ -34,7 +34,7 @@ from distildoc.recipes.files import read_run_file
 RUNS = Path("runs/layout")
 CONFIGS = Path("configs/detection")
 ARMS_IN = [RUNS]  # another folder where arms had another start
-SCORES = ("map", "ap50", "ap75", "map_post", "f1")
+SCORES = ("map", "ap50", "ap75", "map_post", "precision", "recall", "f1")
 BEFORE = (
     "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3",
     "distildoc train configs/detection/pretrain_student.yaml -o runs/layout/pretrain_student",
@@ -103,6 +103,7 @@ def gains(arm: str, seeds: list[int]) -> dict[str, dict[str, float]]:
     found = {
         "gain": paired_difference_of_means(maps, *plain),
         "gain_ap75": paired_difference_of_means(ap75s, *plain),
+        "gain_map_post": paired_difference_of_means(maps, *shown),
         "gain_f1": paired_difference_of_means(f1s, *shown),
     }
     return {name: {key: round(getattr(one, key), 4) for key in ("value", "low", "high")} for name, one in found.items()}
@@ -118,6 +119,7 @@ def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
         "steps": trained(folders[0])["steps"],
         "train_seconds": round(float(np.mean([trained(folder)["seconds"] for folder in folders])), 1),
         "mean": {name: round(float(np.mean([one[name]["value"] for one in reports])), 4) for name in SCORES},
+        "f1_by_seed": [round(one["f1"]["value"], 4) for one in reports],
         "map_by_seed": [{key: round(value, 4) for key, value in one["map"].items()} for one in reports],
     }
     if arm != BASELINE:
@@ -146,7 +148,7 @@ def pretraining() -> dict[str, Any]:
     names = ("pretrain_student", "pretrain_student_more", "pretrain_teacher")
     found = {name: trained(RUNS / name) for name in names}
     return {
-        name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}
+        name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}  # steps of its own
         for name, one in found.items()
     }
 
@@ -163,6 +165,8 @@ def main() -> None:
     parser.add_argument("--name", default="poleval", help="of the result file")
     parser.add_argument("--summary", action="store_true", help="only summarise what is there")
     options = parser.parse_args()
+    if options.longer != 1 and (options.runs == RUNS or options.name == "poleval"):
+        parser.error("--longer makes other runs; give them a folder with --runs and a result with --name")
     os.chdir(ROOT)
     ARMS_IN[0] = options.runs
     if not options.summary:

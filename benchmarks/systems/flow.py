@@ -214,6 +214,8 @@ def main() -> None:
         "claims": claims(study, TRIED[results.name]),
         "models": {name: study.table(name) for name in (*study.before, *study.cells)},
     }
+    over = study.gain("flow", "direct", "cosine")
+    facts["gains"] = {"flow": {"value": over["mean"], "low": over["low"], "high": over["high"]}}
     if "direct_information" in study.cells:
         facts["pairing"] = pairing(results)
     print(write_result(f"systems/{results.name}", facts, seeds=list(results.seeds), software=["torch", "numpy"]))
