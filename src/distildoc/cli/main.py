@@ -103,7 +103,7 @@ def options(
 def main() -> None:
     """Run the command line: what a user can mend is one line and exit code 2, Ctrl-C is 130, a bug is a traceback."""
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="distildoc", standalone_mode=False) or 0)
     except UsageError as error:
         _fail(_usage(error))
     except InputError as error:
