@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/method_cost.py                (about 5 minutes)
 
-Each method has a run of its own with a live teacher of 2.8 M weights and a student of
-0.17 M on 16 pages of 64 x 64 pixels. `vam` and `gates` teach nothing alone and have `kd` as a second term; `gates` has
-a student of its own, and is compared with `kd` of that student. The labels are what the teacher says, and `bss` moves
-all of its pages, which it does late in a training. `time` is the CPU time of a step over that of `kd` in
-the same round, `memory` the most bytes of tensors alive within a step beyond those before it, over the same of `kd`.
-Surveys before the first step are in `survey_pages_per_s` alone.
+Each method has a run of its own with a live teacher of 2.8 M weights and a student of 0.17 M on 16 pages of 64 x 64
+pixels. `vam` and `gates` teach nothing alone and have `kd` as a second term; `gates` has a student of its own, and is
+compared with `kd` of that student. The labels are what the teacher says, and `bss` moves all of its pages, which it
+does late in a training. `time` is the CPU time of a step over that of `kd` in the same round, `memory` the most bytes
+of tensors alive within a step beyond those before it, over the same of `kd`. Surveys before the first step are in
+`survey_pages_per_s` alone.
 """
 
 import argparse

@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from measuring import ROOT, write_result
 from distildoc.core.model import parameter_count
 from distildoc.evaluate.layout_files import read_layouts
 from distildoc.metrics.bootstrap import paired_difference_of_means
-from distildoc.metrics.detection import ap75s, maps
+from distildoc.metrics.detection import LayoutOutcomes, ap75s, maps
 from distildoc.metrics.detection_curves import f1s
 from distildoc.models.load import load_model
 from distildoc.recipes.files import read_run_file
@@ -95,11 +96,19 @@ def trained(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "run.json").read_text())["stages"]["train"])
 
 
+@cache
+def outcomes_of(arm: str, seed: int) -> tuple[LayoutOutcomes, LayoutOutcomes]:
+    """Of the detections as they come, and of those that are shown."""
+    table = read_layouts(folder_of(arm, seed) / "evaluation")
+    shown = table.post_outcomes
+    assert shown is not None
+    return table.outcomes, shown
+
+
 def gains(arm: str, seeds: list[int]) -> dict[str, dict[str, float]]:
     """Over the baseline, with intervals over pages: of detections as they come, and of what is shown to people (f1)."""
-    ours, theirs = ([read_layouts(folder_of(name, seed) / "evaluation") for seed in seeds] for name in (arm, BASELINE))
-    plain = [[table.outcomes for table in side] for side in (ours, theirs)]
-    shown = [[table.post_outcomes for table in side] for side in (ours, theirs)]
+    sides = [[outcomes_of(name, seed) for seed in seeds] for name in (arm, BASELINE)]
+    plain, shown = ([[one[kind] for one in side] for side in sides] for kind in (0, 1))
     found = {
         "gain": paired_difference_of_means(maps, *plain),
         "gain_ap75": paired_difference_of_means(ap75s, *plain),

@@ -14,11 +14,6 @@ from poleval import ARMS
 from distildoc.evaluate.plots import BLUE, GREY, plain, write_figure
 
 PAGE, PLOT = ROOT / "docs" / "layout.md", ROOT / "docs" / "layout.png"
-STUDIES = {
-    "poleval": "Each method",
-    "poleval_longer": "Longer training",
-    "poleval_short_start": "A shorter start",
-}
 GAINS = {"gain": "mAP", "gain_map_post": "mAP of what is shown", "gain_f1": "F1 of what is shown"}
 COLUMNS = {
     "map": "mAP",
@@ -47,13 +42,14 @@ def table(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def section(name: str, facts: Mapping[str, Any]) -> list[str]:
+    title, about, _ = SECTIONS[name]
     arms = facts["arms"]
     base = arms["supervised"]
     seeds = "seed" if len(facts["seeds"]) == 1 else "seeds"
     return [
-        f"## {STUDIES[name]}",
+        f"## {title}",
         "",
-        *ABOUT[name].strip().format(missing=", ".join(arm for arm in ARMS if arm not in arms) or "none").splitlines(),
+        *about.strip().format(missing=", ".join(arm for arm in ARMS if arm not in arms) or "none").splitlines(),
         "",
         f"{len(facts['seeds'])} {seeds}; {base['steps']:,} steps of the supervised student; start `{base['start']}`.",
         "",
@@ -85,7 +81,7 @@ def page(found: Mapping[str, Mapping[str, Any]]) -> str:
 def draw(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     """A dot and its interval an arm, in points of mAP and of F1."""
     arms = [
-        (f"{arm}{SUFFIX[name]}", facts["arms"][arm])
+        (f"{arm}{SECTIONS[name][2]}", facts["arms"][arm])
         for name, facts in found.items()
         for arm in facts["arms"]
         if "gain" in facts["arms"][arm]
@@ -106,7 +102,6 @@ def draw(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
-SUFFIX = {"poleval": "", "poleval_longer": ", longer", "poleval_short_start": ", short start"}
 INTRODUCTION = """
 Made by `python benchmarks/poleval_page.py` from the result files of [benchmarks/poleval.py](../benchmarks/poleval.py).
 D-FINE students of 0.6 million weights learn from 179 of 198 annotated pages, the others being set aside, and the
@@ -122,25 +117,28 @@ Intervals are over pages, with the seeds averaged, and are not corrected for the
 on the test pages, but what was tried came after earlier results on them had been seen: the longer start after the
 shorter one, and the longer training after both.
 """
-ABOUT = {
-    "poleval": """
+METHODS = """
 Methods beside the labels, their settings as they come; `query_pseudo` is query_kd and pseudo_labels together. Not run
 yet: {missing}.
-""",
-    "poleval_longer": """
+"""
+LONGER = """
 With as many steps, a student that also sees pages without labels sees those with labels more rarely. So both got 2.5
 times as many: both became better, and the gain in mAP did not grow.
-""",
-    "poleval_short_start": """
+"""
+SHORTER = """
 The first try: students that had seen a third as much of the generated pages, one seed.
-""",
+"""
+SECTIONS = {  # by result: title, what is said, and what follows the name of an arm in the plot
+    "poleval": ("Each method", METHODS, ""),
+    "poleval_longer": ("Longer training", LONGER, ", longer"),
+    "poleval_short_start": ("A shorter start", SHORTER, ", short start"),
 }
 
 
 def main() -> None:
     found = {
         name: json.loads(path.read_text(encoding="utf-8"))
-        for name in STUDIES
+        for name in SECTIONS
         if (path := RESULTS / f"{name}.json").is_file()
     }
     PAGE.write_text(page(found), encoding="utf-8")

@@ -45,7 +45,7 @@ TEACHERS = {
     "stopped": "teacher of the same labels, stopped on validation pages",
 }
 LAYOUT_GAINS = {"gain": "mAP", "gain_map_post": "mAP of the regions shown"}
-Gain = dict[str, object]
+Gain = dict[str, Any]
 SHOWN = 3  # estimates of a claim in the table
 VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
@@ -69,8 +69,8 @@ def measured() -> dict[str, Any]:
 
 def best(found: list[Gain]) -> list[Gain]:
     """The largest gain of every place, the largest of all first."""
-    places: dict[tuple[object, ...], Gain] = {}
-    for one in sorted(found, key=lambda one: -float(str(one["points"]))):
+    places: dict[tuple[str, ...], Gain] = {}
+    for one in sorted(found, key=lambda one: -one["points"]):
         places.setdefault(tuple(one[key] for key in ("study", "where", "score", "over")), one)
     return list(places.values())
 

@@ -20,10 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
-from paired import parameters, rounded
+from paired import parameters, rounded, validated
 from verdicts import WORDS, judged
 
-from distildoc.recipes.folder import RunFolder
 from distildoc.study.formats import points
 from distildoc.study.results import Entry, Results, read_results
 from distildoc.study.statistics import Comparison, places_of
@@ -90,12 +89,6 @@ def thirds(entries: list[Entry], large: Entry) -> list[float]:
         seen = table.like(judge).outcomes
         right.append(seen.predicted == seen.targets)
     return [float(np.stack(right)[:, rows].mean()) for rows in np.array_split(order, 3)]
-
-
-def validated(entry: Entry) -> float:
-    """Accuracy on the validation pages."""
-    record = RunFolder(entry.folder).stage("train") or {}
-    return float(record["validation_accuracy"])
 
 
 def told(one: Comparison) -> str:
@@ -189,10 +182,7 @@ def main() -> None:
         "teachers": {name: rounded(one) for name, one in teachers.items()},
         "student": parameters(results.entries[0]),
         "differences": {arm: rounded(asdict(one)) for arm, one in found.items()},
-        "validation": {
-            dict(at)["method"]: round(float(np.mean([validated(entry) for entry in entries])), 4)
-            for at, entries in results.places.items()
-        },
+        "validation": {dict(at)["method"]: round(validated(entries), 4) for at, entries in results.places.items()},
         "thirds": {
             dict(at)["method"]: [round(share, 4) for share in thirds(entries, before["large"])]
             for at, entries in results.places.items()

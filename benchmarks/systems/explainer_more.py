@@ -28,12 +28,12 @@ from explainer import (
     gates_at,
     interval,
     own_entropy,
-    rounded,
     sharing,
     told,
     untrained,
     write_result,
 )
+from paired import rounded
 from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count

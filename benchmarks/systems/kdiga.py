@@ -29,8 +29,7 @@ from distildoc.data.pageset import PageSet, some
 from distildoc.evaluate.attacks import Attack, right, withstood
 from distildoc.evaluate.smoothing import Smoothing, certify
 from distildoc.models.load import load_model
-from distildoc.recipes.attacks import batches_of
-from distildoc.recipes.exams_config import AttacksConfig
+from distildoc.recipes.attacks import batches_of, smoothing_of
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import test_pages, training_pages
 from distildoc.study.results import Entry, Results, read_results
@@ -111,14 +110,9 @@ def transfer_hits(arms: Mapping[str, list[Entry]], name: str, pages: Sequence[Ba
 
 
 def certified(
-    arms: Mapping[str, list[Entry]], best: str, pages: Sequence[Batch], settings: AttacksConfig
+    arms: Mapping[str, list[Entry]], best: str, pages: Sequence[Batch], smoothing: Smoothing, radii: Sequence[float]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """By L2 radius: the share of pages certified for the chosen students, less that of KD's and of their teacher."""
-    asked = settings.smoothing
-    assert asked is not None
-    smoothing = Smoothing(
-        asked.sigma, choose=asked.choose, draws=asked.draws, alpha=asked.alpha, seed=settings.seed, grey=True
-    )
     found = {
         name: [certify(model_of(entry), pages, smoothing) for entry in arms[name]] for name in (best, "kd", "robust")
     }
@@ -127,7 +121,7 @@ def certified(
         return np.stack([one.within(radius).numpy() for one in found[name]]).astype(float)
 
     return {
-        words: {f"{radius:g}": estimate(within(best, radius), within(other, radius)) for radius in asked.radii}
+        words: {f"{radius:g}": estimate(within(best, radius), within(other, radius)) for radius in radii}
         for words, other in (("to kd", "kd"), ("to the teacher", "robust"))
     }
 
@@ -232,7 +226,8 @@ def facts_of(results: Results) -> dict[str, Any]:
     assert settings.smoothing is not None and settings.smoothing.pages is not None
     some_pages = some(chosen, settings.smoothing.pages, seed=settings.seed)
     facts["pages"]["certified"] = len(some_pages)
-    facts["certified"] = certified(arms, best, batches(some_pages), settings)
+    smoothing = smoothing_of(config, settings.smoothing, settings.seed)
+    facts["certified"] = certified(arms, best, batches(some_pages), smoothing, settings.smoothing.radii)
     facts["claims"] = claims_of(facts, attacked, clean)
     facts["gains"] = {
         method: {"value": gain["mean"], "low": gain["low"], "high": gain["high"]}

@@ -66,6 +66,18 @@ def batches_of(config: RunConfig, pages: PageSet) -> Callable[[], Sequence[Batch
     return lambda: list(loader.once())
 
 
+def smoothing_of(config: RunConfig, settings: SmoothingConfig, seed: int) -> Smoothing:
+    """The vote under noise that the exam asks for."""
+    return Smoothing(
+        settings.sigma,
+        choose=settings.choose,
+        draws=settings.draws,
+        alpha=settings.alpha,
+        seed=seed,
+        grey=config.input.grey,
+    )
+
+
 def _planned(settings: AttacksConfig, sources: dict[str, Model]) -> list[Attack]:
     epsilon, restarts, seed = settings.epsilon, settings.restarts, settings.seed
     planned = [Attack("fgsm", epsilon, 0)] if "fgsm" in settings.kinds else []
@@ -79,15 +91,7 @@ def _planned(settings: AttacksConfig, sources: dict[str, Model]) -> list[Attack]
 def _certified(
     config: RunConfig, student: Model, pages: PageSet, settings: SmoothingConfig, seed: int
 ) -> dict[str, object]:
-    smoothing = Smoothing(
-        settings.sigma,
-        choose=settings.choose,
-        draws=settings.draws,
-        alpha=settings.alpha,
-        seed=seed,
-        grey=config.input.grey,
-    )
-    found = certify(student, batches_of(config, pages)(), smoothing)
+    found = certify(student, batches_of(config, pages)(), smoothing_of(config, settings, seed))
     return {
         "sigma": settings.sigma,
         "draws": settings.draws,
