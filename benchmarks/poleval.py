@@ -3,12 +3,12 @@
     python benchmarks/poleval.py --seeds 0 1            (two runs side by side, a thread each; goes on where it stopped)
     python benchmarks/poleval.py --seeds 0 1 --summary
     python benchmarks/poleval.py --longer 2.5 --runs runs/layout_longer --name poleval_longer --arms supervised ...
+    python benchmarks/poleval.py --family rcnn --seeds 0 1
 
-Needs runs/layout/teacher, runs/layout/pretrain_student_more and, for encoder_hint, runs/layout/encoder_hint_start (see
-BEFORE) and DISTILDOC_DATA. All arms of a seed have the same initial weights, order and augmentation seeds and as many
-steps, within three in a hundred; the distilled ones see 300 pages without labels besides. No score chooses a state of a
-student: the last one is kept. The `val` pages are read once, when a run has ended. The summary goes to
-benchmarks/results/poleval.json.
+Needs DISTILDOC_DATA and what `before` of the family makes (see FAMILIES): teacher and starts. All arms of a seed have
+the same initial weights, order and augmentation seeds and as many steps, within three in a hundred; the distilled ones
+see 300 pages without labels besides. No score chooses a state of a student: the last one is kept. The `val` pages are
+read once, when a run has ended. The summary goes to benchmarks/results/poleval.json, or poleval_rcnn.json.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from measuring import ROOT, write_result
+from poleval_families import BASELINE, FAMILIES, RESULT_OF, Family
 
 from distildoc.core.model import parameter_count
 from distildoc.evaluate.layout_files import read_layouts
@@ -32,60 +33,36 @@ from distildoc.metrics.detection_curves import f1s
 from distildoc.models.load import load_model
 from distildoc.recipes.files import read_run_file
 
-RUNS = Path("runs/layout")
-CONFIGS = Path("configs/detection")
-ARMS_IN = [RUNS]  # another folder where arms had another start
 SCORES = ("map", "ap50", "ap75", "map_post", "precision", "recall", "f1")
-BEFORE = (
-    "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3",
-    "distildoc train configs/detection/pretrain_student.yaml -o runs/layout/pretrain_student",
-    "distildoc train configs/detection/pretrain_student_more.yaml -o runs/layout/pretrain_student_more",
-    "distildoc train configs/detection/pretrain_teacher.yaml -o runs/layout/pretrain_teacher",
-    "distildoc run configs/detection/teacher.yaml -o runs/layout/teacher",
-    "distildoc train configs/detection/encoder_hint_start.yaml -o runs/layout/encoder_hint_start",
-)
-BASELINE = "supervised"
-ARMS = (
-    BASELINE,
-    "pseudo_labels",
-    "query_kd",
-    "query_pseudo",
-    "edge_kd",
-    "simkd_layout",
-    "fitnet",
-    "reviewkd",
-    "foreground",
-    "icd",
-    "encoder_hint",
-)
 
 
-def folder_of(arm: str, seed: int) -> Path:
-    return ARMS_IN[0] / f"{arm}-s{seed}"
+def folder_of(runs: Path, arm: str, seed: int) -> Path:
+    return runs / f"{arm}-s{seed}"
 
 
-def is_done(arm: str, seed: int) -> bool:
-    return (folder_of(arm, seed) / "evaluation" / "report.json").is_file()
+def is_done(folder: Path) -> bool:
+    return (folder / "evaluation" / "report.json").is_file()
 
 
-def run_one(arm: str, seed: int, longer: float) -> None:
+def run_one(config: Path, folder: Path, seed: int, longer: float) -> None:
     """Train and score in a process of its own, on one thread."""
-    distildoc, folder = [sys.executable, "-m", "distildoc"], str(folder_of(arm, seed))
-    config = CONFIGS / f"{arm}.yaml"
+    distildoc = [sys.executable, "-m", "distildoc"]
     epochs = round(longer * read_run_file(config).train.epochs)
-    named = [str(config), f"seed={seed}", f"name={arm}-s{seed}", f"train.epochs={epochs}"]
-    for stage in ([*distildoc, "train", *named, "-o", folder], [*distildoc, "evaluate", folder]):
+    named = [str(config), f"seed={seed}", f"name={folder.name}", f"train.epochs={epochs}"]
+    for stage in ([*distildoc, "train", *named, "-o", str(folder)], [*distildoc, "evaluate", str(folder)]):
         done = subprocess.run(stage, capture_output=True, text=True)
         line = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        print(arm, seed, *line, flush=True)
+        print(folder.name, *line, flush=True)
         if done.returncode:
             return
 
 
-def run_all(arms: list[str], seeds: list[int], workers: int, longer: float) -> None:
-    missing = [(arm, seed) for arm in arms for seed in seeds if not is_done(arm, seed)]
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda job: run_one(*job, longer), missing))
+def run_all(configs: Path, runs: Path, options: argparse.Namespace) -> None:
+    jobs = [(arm, seed, folder_of(runs, arm, seed)) for arm in options.arms for seed in options.seeds]
+    with ThreadPoolExecutor(options.workers) as pool:
+        for arm, seed, folder in jobs:
+            if not is_done(folder):
+                pool.submit(run_one, configs / f"{arm}.yaml", folder, seed, options.longer)
 
 
 def report_of(folder: Path) -> dict[str, Any]:
@@ -97,17 +74,17 @@ def trained(folder: Path) -> dict[str, Any]:
 
 
 @cache
-def outcomes_of(arm: str, seed: int) -> tuple[LayoutOutcomes, LayoutOutcomes]:
+def outcomes_of(folder: Path) -> tuple[LayoutOutcomes, LayoutOutcomes]:
     """Of the detections as they come, and of those that are shown."""
-    table = read_layouts(folder_of(arm, seed) / "evaluation")
+    table = read_layouts(folder / "evaluation")
     shown = table.post_outcomes
     assert shown is not None
     return table.outcomes, shown
 
 
-def gains(arm: str, seeds: list[int]) -> dict[str, dict[str, float]]:
+def gains(folders: list[Path], baseline: list[Path]) -> dict[str, dict[str, float]]:
     """Over the baseline, with intervals over pages: of detections as they come, and of what is shown to people (f1)."""
-    sides = [[outcomes_of(name, seed) for seed in seeds] for name in (arm, BASELINE)]
+    sides = [[outcomes_of(folder) for folder in side] for side in (folders, baseline)]
     plain, shown = ([[one[kind] for one in side] for side in sides] for kind in (0, 1))
     found = {
         "gain": paired_difference_of_means(maps, *plain),
@@ -118,9 +95,8 @@ def gains(arm: str, seeds: list[int]) -> dict[str, dict[str, float]]:
     return {name: {key: round(getattr(one, key), 4) for key in ("value", "low", "high")} for name, one in found.items()}
 
 
-def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
+def arm_facts(folders: list[Path], baseline: list[Path]) -> dict[str, Any]:
     """Mean scores over the seeds, each seed's mAP with its interval over pages, and the paired gain."""
-    folders = [folder_of(arm, seed) for seed in seeds]
     reports = [report_of(folder)["scores"] for folder in folders]
     facts: dict[str, Any] = {
         "parameters": parameter_count(load_model(folders[0] / "model")),
@@ -131,15 +107,14 @@ def arm_facts(arm: str, seeds: list[int]) -> dict[str, Any]:
         "f1_by_seed": [round(one["f1"]["value"], 4) for one in reports],
         "map_by_seed": [{key: round(value, 4) for key, value in one["map"].items()} for one in reports],
     }
-    if arm != BASELINE:
-        facts |= gains(arm, seeds)
-        base = [report_of(folder_of(BASELINE, seed))["scores"]["map"]["value"] for seed in seeds]
+    if folders != baseline:
+        facts |= gains(folders, baseline)
+        base = [report_of(folder)["scores"]["map"]["value"] for folder in baseline]
         facts["gain_by_seed"] = [round(one["map"]["value"] - b, 4) for one, b in zip(reports, base, strict=True)]
     return facts
 
 
-def teacher_facts() -> dict[str, Any]:
-    folder = RUNS / "teacher"
+def teacher_facts(folder: Path) -> dict[str, Any]:
     scores = report_of(folder)["scores"]
     return {
         "parameters": parameter_count(load_model(folder / "model")),
@@ -152,44 +127,57 @@ def teacher_facts() -> dict[str, Any]:
     }
 
 
-def pretraining() -> dict[str, Any]:
+def pretraining(family: Family) -> dict[str, Any]:
     """What teacher and students start from: pages seen, seconds, and mAP on corpus pages set aside."""
-    names = ("pretrain_student", "pretrain_student_more", "pretrain_teacher")
-    found = {name: trained(RUNS / name) for name in names}
+    found = {name: trained(family.runs / name) for name in family.starts}
     return {
         name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}  # steps of its own
         for name, one in found.items()
     }
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", default="d-fine", choices=FAMILIES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--arms", nargs="+", help="default: all of the family")
     parser.add_argument(
         "--longer", type=float, default=1.0, help="times the epochs of every arm, for runs of their own"
     )
     parser.add_argument("--workers", type=int, default=2, help="runs side by side")
-    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the arms' runs")
-    parser.add_argument("--name", default="poleval", help="of the result file")
+    parser.add_argument("--runs", type=Path, help="folder of the arms' runs; default: the family's")
+    parser.add_argument("--name", help="of the result file; default: the family's")
     parser.add_argument("--summary", action="store_true", help="only summarise what is there")
-    options = parser.parse_args()
-    if options.longer != 1 and (options.runs == RUNS or options.name == "poleval"):
+    found = parser.parse_args()
+    if found.longer != 1 and not (found.runs and found.name):
         parser.error("--longer makes other runs; give them a folder with --runs and a result with --name")
+    known = FAMILIES[found.family].arms
+    found.arms = list(dict.fromkeys([BASELINE, *(found.arms or known)]))
+    if strange := sorted(set(found.arms) - set(known)):
+        parser.error(f"--arms: {', '.join(strange)} is none of {', '.join(known)}")
+    return found
+
+
+def main() -> None:
+    asked = options()
     os.chdir(ROOT)
-    ARMS_IN[0] = options.runs
-    if not options.summary:
-        run_all(options.arms, options.seeds, options.workers, options.longer)
-    done = [arm for arm in options.arms if all(is_done(arm, seed) for seed in options.seeds)]
+    family = FAMILIES[asked.family]
+    runs = asked.runs or family.runs
+    if not asked.summary:
+        run_all(family.configs, runs, asked)
+    folders = {arm: [folder_of(runs, arm, seed) for seed in asked.seeds] for arm in asked.arms}
     facts = {
-        "before": BEFORE,
+        "before": family.before,
         "pages": "poleval: 198 of 14 documents to learn from, a tenth of them set aside for thresholds; 300 without "
         "labels; 51 `val` pages read once",
-        "pretraining": pretraining(),
-        "teacher": teacher_facts(),
-        "arms": {arm: arm_facts(arm, options.seeds) for arm in done},
+        "pretraining": pretraining(family),
+        "teacher": teacher_facts(family.runs / "teacher"),
+        "arms": {
+            arm: arm_facts(one, folders[BASELINE]) for arm, one in folders.items() if all(is_done(run) for run in one)
+        },
     }
-    print(write_result(options.name, facts, seeds=options.seeds, software=["torch", "transformers", "numpy"]))
+    name = asked.name or RESULT_OF[asked.family]
+    print(write_result(name, facts, seeds=asked.seeds, software=["torch", "transformers", "numpy"]))
 
 
 if __name__ == "__main__":

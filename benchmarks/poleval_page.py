@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from measuring import RESULTS, ROOT
-from poleval import ARMS
+from poleval_families import FAMILIES
 
 from distildoc.evaluate.plots import BLUE, GREY, plain, write_figure
 
@@ -49,7 +49,9 @@ def section(name: str, facts: Mapping[str, Any]) -> list[str]:
     return [
         f"## {title}",
         "",
-        *about.strip().format(missing=", ".join(arm for arm in ARMS if arm not in arms) or "none").splitlines(),
+        *about.strip()
+        .format(missing=", ".join(arm for arm in FAMILIES["d-fine"].arms if arm not in arms) or "none")
+        .splitlines(),
         "",
         f"{len(facts['seeds'])} {seeds}; {base['steps']:,} steps of the supervised student; start `{base['start']}`.",
         "",

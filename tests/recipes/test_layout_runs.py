@@ -13,6 +13,7 @@ from distildoc.recipes import stages
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.layers import overlay
+from distildoc.recipes.pages import listed_pages
 from distildoc.recipes.settings import validated
 from distildoc.schema.errors import ConfigError, InputError
 
@@ -146,6 +147,26 @@ def test_a_student_learns_from_a_teacher_on_unlabelled_pages(
     losses = json.loads((tmp_path / method / "records.jsonl").read_text().splitlines()[0])["losses"]
     assert trained is not None and trained["steps"] == 3  # 9 labelled and 4 unlabelled pages
     assert any(name.startswith(method) for name in losses)
+
+
+def test_labelled_pages_from_elsewhere_are_trained_on_and_never_selected_on(layouts: Path, layout_of: LayoutOf) -> None:
+    plain = listed_pages(layout_of().data)
+    more = listed_pages(layout_of(data={"also": {"kind": "coco", "path": str(layouts / "test" / "pages.json")}}).data)
+    added = more[0].pages[len(plain[0]) :]
+    assert more[0].pages[: len(plain[0])] == plain[0].pages and more[1] == plain[1]
+    assert len(added) == 5 and all(page.id.startswith("also/") and page.regions is not None for page in added)
+
+
+def test_labelled_pages_from_elsewhere_are_other_pages_of_the_same_classes(layouts: Path, layout_of: LayoutOf) -> None:
+    with pytest.raises(InputError, match=r"data\.also: 9 of 12 pages also stand in data\.train"):
+        listed_pages(layout_of(data={"also": {"kind": "coco", "path": str(layouts / "train" / "pages.json")}}).data)
+    strange = {"also": {"kind": "coco", "path": str(layouts / "test" / "pages.json")}, "labels": {"drop": ["Text"]}}
+    assert "Text" not in listed_pages(layout_of(data=strange).data)[0].labels
+    content = json.loads((layouts / "test" / "pages.json").read_text())
+    content["categories"][0]["name"] = "stamp"
+    (layouts / "test" / "strange.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"data\.also: classes \['stamp'\] are not among the run's"):
+        listed_pages(layout_of(data={"also": {"kind": "coco", "path": str(layouts / "test" / "strange.json")}}).data)
 
 
 def test_a_cached_teacher_gives_the_run_of_a_live_one(taught: Path, layout_of: LayoutOf, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from distildoc.schema.writing import new_file
 
 PORTS = Ports(("input_ids", "attention_mask"), ("logits",))
 LENGTH = 8  # tokens of the examples it is exported with; every model takes so many
+LONGEST = 512  # tokens of the text that the graph is tried on; fewer where the tokenizer cuts earlier
 
 
 class OfTokens(nn.Module):
@@ -38,9 +39,13 @@ class OfTokens(nn.Module):
 
 def tokenizer_of(model: Model) -> str:
     """The content of a model's tokenizer.json; raises InputError for a model of pages."""
+    return _tokenise(model).tokenizer
+
+
+def _tokenise(model: Model) -> Tokenise:
     if not isinstance(model.normalise, Tokenise):
         raise InputError("the student reads pages, and the run reads texts; train it on texts")
-    return model.normalise.tokenizer
+    return model.normalise
 
 
 def text_to_onnx(model: Model, path: Path, *, temperature: float = 1.0) -> Graph:
@@ -50,20 +55,21 @@ def text_to_onnx(model: Model, path: Path, *, temperature: float = 1.0) -> Graph
     """
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
+    cut = (_tokenise(model).opened.truncation or {}).get("max_length", LONGEST)
     network = OfTokens(deepcopy(model).cpu().eval(), temperature).eval()
     ids, mask = (torch.ones(EXAMPLES, LENGTH, dtype=torch.int64) for _ in PORTS.inputs)
     mask[0, LENGTH // 2 :] = 0
     with new_file(path) as part:
         write_traced(network, (ids, mask), part, PORTS, axes={0: "batch", 1: "tokens"})
         strip(part)
-        opset = _check(part, len(model.labels))
+        opset = _check(part, len(model.labels), longest=min(cut, LONGEST))
     return Graph(path.name, PORTS.inputs, PORTS.outputs, opset)
 
 
-def _check(path: Path, classes: int) -> int:
+def _check(path: Path, classes: int, *, longest: int) -> int:
     """Check the graph, run it with other batches and lengths than it was made with, and give its operator set."""
     session, opset = checked_session(path)
-    for texts, length in ((1, LENGTH - 3), (EXAMPLES + 1, LENGTH - 1)):
+    for texts, length in ((1, longest), (EXAMPLES + 1, LENGTH - 1)):
         tokens = np.ones((texts, length), np.int64)
         (logits,) = session.run(list(PORTS.outputs), dict.fromkeys(PORTS.inputs, tokens))
         if logits.shape != (texts, classes):

@@ -44,6 +44,8 @@ def listed_pages(data: DataConfig) -> tuple[PageSet, PageSet]:
         rest = imbalanced(rest, data.imbalance.ratio, seed=data.imbalance.seed)
     if data.label_noise is not None:
         rest = with_wrong_labels(rest, data.label_noise.share, seed=data.label_noise.seed)
+    if data.also is not None:
+        rest = _with_others(rest, held, data)
     if data.unlabelled is not None:
         rest = _with_unlabelled(rest, held, data.unlabelled)
     return rest, held
@@ -109,6 +111,16 @@ def _listed(source: SourceConfig, where: str) -> PageSet:
     read = data_module(source.kind).read
     pages: PageSet = read(**checked_settings(read, source.settings, where))
     return pages
+
+
+def _with_others(pages: PageSet, held: PageSet, data: DataConfig) -> PageSet:
+    """The training pages, and labelled ones from elsewhere; their ids start with `also/`."""
+    assert data.also is not None
+    found = _aligned(_read(data.also, data, "data.also"), pages.labels, "data.also")
+    for seen, where in ((pages, "data.train"), (held, "data.validation")):
+        _refuse_shared(found, seen, "data.also", where)
+    named = tuple(replace(page, id=f"also/{page.id}") for page in found.pages)
+    return replace(pages, pages=(*pages.pages, *named), name=f"{pages.name} and {found.name}")
 
 
 def _with_unlabelled(pages: PageSet, held: PageSet, source: SourceConfig) -> PageSet:

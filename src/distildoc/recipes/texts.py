@@ -38,7 +38,7 @@ def initial_text(config: RunConfig, labels: tuple[str, ...]) -> Model:
 
 def _texts(config: RunConfig) -> Iterator[str]:
     """Every training text of the source, whatever part of them the run learns from."""
-    whole = {"per_class": None, "classes": (), "imbalance": None, "label_noise": None, "unlabelled": None}
+    whole = {"per_class": None, "classes": (), "imbalance": None, "label_noise": None, "also": None, "unlabelled": None}
     for page in listed_pages(config.data.model_copy(update=whole))[0].pages:
         if page.text is None:
             raise InputError(f"page '{page.id}' has no text; drop `input.text_bytes`, or read texts (kind: table)")

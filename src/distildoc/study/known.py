@@ -21,7 +21,7 @@ SETTINGS_OF = {  # of models, by what a run reads and predicts
 
 def check_names(config: RunConfig, where: str) -> None:
     """Raises ConfigError for a reader, method or model that does not exist, or settings that it does not take."""
-    for key in ("train", "validation", "test", "unlabelled"):
+    for key in ("train", "also", "validation", "test", "unlabelled"):
         source = getattr(config.data, key)
         if isinstance(source, SourceConfig):
             checked_settings(data_module(source.kind).read, source.settings, f"{where}: data.{key}")

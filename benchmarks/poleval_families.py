@@ -1,0 +1,80 @@
+"""The two kinds of detectors that poleval.py compares: where their run files are, and what must run before the arms."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+BASELINE = "supervised"
+CORPUS = "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3"
+REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Detectors of one kind.
+
+    configs  folder of the run files; runs: of the runs.
+    starts   runs on generated pages that teacher and students begin from.
+    arms     run files that are compared, the baseline first.
+    before   commands that make all but the arms, in order.
+    """
+
+    configs: Path
+    runs: Path
+    starts: tuple[str, ...]
+    arms: tuple[str, ...]
+    before: tuple[str, ...] = (CORPUS,)
+
+    def after(self, *commands: str) -> "Family":
+        return replace(self, before=(*self.before, *commands))
+
+    def command(self, stage: str, name: str) -> str:
+        return f"distildoc {stage} {self.configs}/{name}.yaml -o {self.runs}/{name}"
+
+
+def _begun(family: Family) -> Family:
+    return family.after(*(family.command("train", name) for name in family.starts))
+
+
+D_FINE = _begun(
+    Family(
+        Path("configs/detection"),
+        Path("runs/layout"),
+        ("pretrain_student", "pretrain_student_more", "pretrain_teacher"),
+        (
+            BASELINE,
+            "pseudo_labels",
+            "query_kd",
+            "query_pseudo",
+            "edge_kd",
+            "simkd_layout",
+            "fitnet",
+            "reviewkd",
+            "foreground",
+            "icd",
+            "encoder_hint",
+        ),
+    )
+)
+RCNN = _begun(
+    Family(
+        Path("configs/detection/rcnn"),
+        Path("runs/layout/rcnn"),
+        ("pretrain_student", "pretrain_teacher"),
+        (
+            BASELINE,
+            "rehearsed",
+            "pseudo_labels",
+            "pseudo_reviewkd",
+            "reviewkd",
+            "fitnet",
+            "foreground",
+            "simkd_layout",
+            "icd",
+        ),
+    )
+)
+FAMILIES = {
+    "d-fine": D_FINE.after(D_FINE.command("run", "teacher"), D_FINE.command("train", "encoder_hint_start")),
+    "rcnn": RCNN.after(REHEARSAL, RCNN.command("run", "teacher")),
+}
+RESULT_OF = {"d-fine": "poleval", "rcnn": "poleval_rcnn"}
