@@ -47,6 +47,7 @@ TEACHERS = {
 LAYOUT_GAINS = {"gain": "mAP", "gain_map_post": "mAP of the regions shown"}
 Gain = dict[str, Any]
 SHOWN = 3  # estimates of a claim in the table
+IN_POINTS = ("gradients",)  # results whose estimates are points, not shares
 VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
 
@@ -169,7 +170,9 @@ def page() -> str:
         "tried where it fails. A claim that fails here may hold at the scale of its paper. A claim *holds* where the",
         "95 % intervals of all of its comparisons lie on its side of zero and, where the page of the system gives a",
         "t-test over seeds, that is significant as well; *in part* means that some do and none lies against it. Claims",
-        "of another kind (that nothing differs, by how much at least, by a permutation) are judged as their page says.",
+        "of another kind (that nothing differs, by how much at least, by a permutation) are judged as their page says;",
+        "ces_kd corrects its differences for their number (Holm).",
+        "Differences of scores that name no unit are shares, 0.01 being one point; those of entropies are nats.",
         "",
         "| system | claim | ours | |",
         "|---|---|---|---|",
@@ -177,19 +180,20 @@ def page() -> str:
     for path in sorted((RESULTS / "systems").glob("*.json")):
         for claim in read(path)["claims"]:
             verdict = VERDICTS[claim["holds"]]
-            if not told(claim["ours"]):
+            ours = told(claim["ours"], "+.1f" if path.stem in IN_POINTS else "+.3f")
+            if not ours:
                 raise ValueError(f"{path}: nothing to show of what was found for '{claim['claim']}'")
-            lines.append(
-                f"| [{path.stem}](systems/{path.stem}.md) | {claim['claim']} | {told(claim['ours'])} | {verdict} |"
-            )
+            unit = " (points)" if path.stem in IN_POINTS else ""
+            lines.append(f"| [{path.stem}](systems/{path.stem}.md) | {claim['claim']} | {ours}{unit} | {verdict} |")
     return "\n".join(lines) + "\n"
 
 
-def told(ours: object) -> str:
+def told(ours: object, form: str) -> str:
     """What was found, in a line: the first estimates with their intervals, or the words that are there."""
     if isinstance(ours, str):
         return ours
-    lines = [f"{name} {one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]" for name, one in estimates(ours)]
+    found = ((name, [f"{one[key]:{form}}" for key in ("value", "low", "high")]) for name, one in estimates(ours))
+    lines = [f"{name} {value} [{low}, {high}]" for name, (value, low, high) in found]
     if isinstance(ours, dict):
         lines += [
             f"{name}: {one['together']:.4g} together, {one['by_chance']:.4g} by chance, p {one['p']:.4f}"

@@ -17,6 +17,7 @@ SCORES = {
     "cosine:map": "mAP cosine",
     "euclidean:map": "mAP Euclidean",
     "cosine:precision@10": "precision at 10, cosine",
+    "euclidean:precision@10": "precision at 10, Euclidean",
 }
 
 
@@ -50,12 +51,13 @@ def page(name: str, facts: Mapping[str, Any]) -> str:
     lines += ["| claim | ours | |", "|---|---|---|"]
     lines += [f"| {one['claim']} | {ours(one)} | {WORDS[one['holds']]} |" for one in facts["claims"]]
     taps = ", ".join(next(iter(facts["models"].values()))["information"])
-    lines += ["", f"| model | {' | '.join(SCORES.values())} | information: {taps} |", "|---|--:|--:|--:|--:|"]
+    lines += ["", f"| model | {' | '.join(SCORES.values())} | information: {taps} |", "|---|--:|--:|--:|--:|--:|"]
     lines += rows(facts["models"])
     if "pairing" in facts:
         chosen = ", ".join(f"{own} with {other}" for own, other in facts["pairing"]["pairs"])
         lines += ["", f"Pairing by information chose (seed 0): {chosen}."]
-    return "\n".join([*lines, "", *READING.strip().splitlines(), ""])
+    adam = ADAM.strip().splitlines() if "flow_one_adam" in facts["models"] else []
+    return "\n".join([*lines, "", *READING.strip().splitlines(), *adam, ""])
 
 
 MADE = """
@@ -82,11 +84,14 @@ PAGES = {
 }
 READING = """
 `pkt`, `hints` and `direct` (`direct_information`) learn from the teacher, `pkt_auxiliary` and `flow` from the
-auxiliary. `flow_constant` keeps the weight of the hidden layers at 100; `flow_one_adam` does not forget its moments.
-Differences are in points, paired over pages and seeds with 95 % intervals, without correction for their number; a
-claim holds where both distances (or both routes) have the whole interval on its side. Teacher and auxiliary were
-trained once, so nothing is said of other ones. D_F is the information flow divergence over the three taps, as a share
-of the teacher's own sum of squares.
+auxiliary. `flow_constant` keeps the weight of the hidden layers at 100. Differences are in points, paired over pages
+and seeds with 95 % intervals, without correction for their number; a claim holds where both distances (or both routes)
+have the whole interval on its side. Teacher and auxiliary were trained once, so nothing is said of other ones. D_F is
+the information flow divergence over the three taps, as a share of the teacher's own sum of squares. Precision is at 10
+answers a page, since a class has fewer pages here than the paper's 100 answers would want.
+"""
+ADAM = """
+`flow_one_adam` does not forget its optimiser's moments from epoch to epoch.
 """
 
 

@@ -237,3 +237,14 @@ def test_check_builds_a_run_whose_cache_is_not_written_yet(config_of: ConfigOf, 
     cached = {"runs": [str(teacher)], "cache": str(tmp_path / "cache")}
     lines = stages.check(config_of(teacher=cached, terms=[{"method": "kd"}], augmentation={"views": 2}))
     assert any("not written yet" in line for line in lines) and not (tmp_path / "cache").exists()
+
+
+def test_a_cache_that_a_method_cannot_use_is_refused_before_it_is_written(
+    config_of: ConfigOf, teacher: Path, tmp_path: Path
+) -> None:
+    cached = {"runs": [str(teacher)], "cache": str(tmp_path / "cache")}
+    config = config_of(teacher=cached, terms=[{"method": "bss"}], augmentation={"views": 2})
+    for stage in (stages.check, stages.cache):
+        with pytest.raises(ConfigError, match="term 'bss' runs the teacher again at every step"):
+            stage(config)
+    assert not (tmp_path / "cache").exists()

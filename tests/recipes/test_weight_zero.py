@@ -53,7 +53,7 @@ def test_a_run_that_distils_with_weight_zero_is_the_supervised_one_bit_for_bit(
     name: str, cached: bool, plain: Outcome, config_of: ConfigOf, teacher: Path, tmp_path: Path
 ) -> None:
     if cached and "a live teacher" in needs_of(method_module(name)):
-        pytest.skip("its teacher runs on pages of its own making, and a cache is refused")
+        pytest.skip("its teacher runs again at every step, and a cache is refused")
     config = config_of(
         augmentation={"views": 2},
         teacher={"runs": [str(teacher)], "cache": str(tmp_path / "cache") if cached else None},

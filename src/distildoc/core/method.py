@@ -48,7 +48,7 @@ class Needs:
     teacher                     False for methods that learn from labels alone.
     teacher_outputs             False where only features of the teacher are compared, so its forward may stop early.
     couples_batch               compares pages of a batch with each other: accumulation would change the loss.
-    live_teacher                runs the teacher on pixels of its own making: a cache cannot serve it.
+    live_teacher                runs the teacher again at every step: a cache cannot serve it.
     input_gradients             differentiates the student with respect to the pixels.
     own_pixels                  runs the student on pixels of its own making.
     every_class                 cannot do with a teacher that lacks some of the student's classes.

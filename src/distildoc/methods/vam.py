@@ -122,6 +122,7 @@ def build(pair: Pair, *, outputs: PositiveInt = 4, inputs: PositiveInt = 4, temp
     if not any(fits(layer, outputs, inputs) for layer in layers_of(pair.student.body)):
         raise ConfigError(
             f"vam: no layer of the student has channels that fall into {outputs} blocks of outputs and {inputs} of "
-            "inputs; lower `outputs` and `inputs` to divisors of its widths"
+            "inputs (grouped convolutions take no part); lower `outputs` and `inputs` to divisors of its widths, or "
+            "take another student"
         )
     return Vam(outputs, inputs, temperature)

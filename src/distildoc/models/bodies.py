@@ -88,7 +88,9 @@ def map_body(model: Model) -> nn.Module:
         return MapBody(body.network, tokens=model.places.tokens)
     if isinstance(body, TimmPooledBody):
         return TimmMapBody(body.network, tokens=model.places.tokens, channels_last=is_channels_last(body.network))
-    raise InputError(f"body {type(body).__name__} has no map: it comes from no source that models/bodies.py knows")
+    raise InputError(
+        f"the student's body ({type(body).__name__}) gives no map of the page; take a CNN or a vision transformer"
+    )
 
 
 def is_channels_last(network: nn.Module) -> bool:

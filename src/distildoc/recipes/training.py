@@ -18,7 +18,7 @@ from distildoc.recipes.files import config_hash, short_hash
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import Splits, shifted_pages, test_pages, training_pages, write_splits
 from distildoc.recipes.screen import SILENT, Screen
-from distildoc.recipes.sizes import input_of
+from distildoc.recipes.sizes import augmentation_of, input_of
 from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import (
     cache_folders,
@@ -31,6 +31,7 @@ from distildoc.recipes.teachers import (
 )
 from distildoc.schema.errors import ConfigError, InputError
 from distildoc.teach.cached import write_cache
+from distildoc.teach.check import check_cacheable
 from distildoc.teach.survey import survey, surveying
 from distildoc.train.checkpoint import Checkpoints
 from distildoc.train.fit import FitResult, Plan, fit
@@ -53,8 +54,10 @@ def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
     folders = cache_folders(config.teacher) if config.teacher is not None else []
     unwritten = [str(folder) for folder in folders if not folder.is_dir()]
     built = _with_live_teacher(config) if unwritten else config
-    lines = plan_lines(built, splits, parts_of(built, splits))
+    parts = parts_of(built, splits)
+    lines = plan_lines(built, splits, parts)
     if unwritten:
+        check_cacheable(parts.distiller.terms, augmentation_of(config))
         lines.append(f"cache    {', '.join(unwritten)} is not written yet; `distildoc cache` and `run` write it")
     if config.data.test is not None:
         lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
@@ -114,6 +117,7 @@ def cache(config: RunConfig, screen: Screen = SILENT) -> str:
     labels = splits.train.labels
     models = teacher_models(config.teacher)
     terms = terms_of(config.terms, pair_of(config, models, labels))
+    check_cacheable(terms, augmentation_of(config))
     known = known_of(config.teacher, models, labels)
     asked = labels if known is None else known.labels(labels)
     taps, loader = cached_taps(config, terms), loader_of(config, splits)

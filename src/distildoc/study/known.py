@@ -38,7 +38,7 @@ def learns_from_teacher(config: RunConfig) -> bool:
 
 
 def asks_live(config: RunConfig) -> bool:
-    """Whether a term runs the teacher on pixels of its own making, so that a cache cannot answer."""
+    """Whether a term runs the teacher again at every step, which a cache cannot answer."""
     return any("a live teacher" in _needs(term.method) for term in config.terms)
 
 

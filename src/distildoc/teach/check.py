@@ -40,13 +40,25 @@ def check_terms(
     if teacher is not None:
         if any(term.method.needs.reads_outputs for term in distiller.terms):
             _check_labels(distiller, teacher)
-        if not teacher.live and augmentation is not None and augmentation.views is None:
-            raise ConfigError(
-                "a cached teacher cannot follow unbounded augmentation; set `augmentation.views` to the number of "
-                "views that are cached, or drop the teacher's `cache`"
-            )
+        if not teacher.live:
+            check_cacheable(distiller.terms, augmentation)
     if sample is not None:
         try_terms(distiller, teacher, [t for t in distiller.terms if not isinstance(t.method, Surveys)], sample)
+
+
+def check_cacheable(terms: Sequence[Term], augmentation: Augmentation | None) -> None:
+    """Raises ConfigError where a cache cannot answer for the teacher, whether it is written yet or not."""
+    for term in terms:
+        if term.method.needs.live_teacher:
+            raise ConfigError(
+                f"term '{term.name}' runs the teacher again at every step, which a cache cannot answer; drop the "
+                "teacher's `cache`"
+            )
+    if augmentation is not None and augmentation.views is None:
+        raise ConfigError(
+            "a cached teacher cannot follow unbounded augmentation; set `augmentation.views` to the number of "
+            "views that are cached, or drop the teacher's `cache`"
+        )
 
 
 def teacher_taps(terms: Sequence[Term]) -> tuple[str, ...]:
@@ -65,11 +77,6 @@ def _check_needs(term: Term, teacher: Teacher | Experts | None, accumulate: int)
         return
     if teacher is None:
         raise ConfigError(f"term '{term.name}' learns from a teacher, and there is none; name one under `teacher.runs`")
-    if needs.live_teacher and not teacher.live:
-        raise ConfigError(
-            f"term '{term.name}' runs the teacher on pixels of its own making, which a cache cannot answer; drop the "
-            "teacher's `cache`"
-        )
     _check_views(term.name, needs, teacher)
 
 
