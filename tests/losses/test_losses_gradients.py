@@ -91,7 +91,8 @@ def test_drawn_weights_come_near_the_exact_ones() -> None:
     feature = draw(2, 3, 2, 2).requires_grad_()
     logits = torch.tanh(feature).flatten(1) @ draw(12, 4, seed=1)
     generator = torch.Generator().manual_seed(0)
-    drawn = drawn_feature_weights(logits, feature, draws=3000, generator=generator)
+    classes = torch.multinomial(logits.detach().softmax(-1), 3000, replacement=True, generator=generator)
+    drawn = drawn_feature_weights(logits, feature, classes)
     exact = feature_weights(logits, feature)
     assert drawn.shape == exact.shape == feature.shape
     assert (drawn - exact).abs().mean() < 0.05 * exact.mean()

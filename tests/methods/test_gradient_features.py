@@ -13,6 +13,7 @@ from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock, constant
 from distildoc.core.method import Term
 from distildoc.core.pair import Pair
+from distildoc.core.taps import weights_tap
 from distildoc.core.view import View
 from distildoc.methods.gradient_features import GradientFeatures, OfHead, OfTap, build
 from distildoc.models.grids import Grid
@@ -70,9 +71,9 @@ def test_closed_form_equals_backward_passes_through_the_live_teacher(
     assert pair.teacher is not None
     method = method_of(pair)
     assert isinstance(method.weights, OfHead)
-    view = Live(pair.teacher, taps=["penultimate"], outputs=False)(batch)
-    through = OfTap("penultimate", 0)(view, batch, None)
-    torch.testing.assert_close(method.weights(view, batch, None), through, rtol=1e-4, atol=1e-9)
+    name = weights_tap("penultimate")
+    view = Live(pair.teacher, taps=["penultimate", name], outputs=False)(batch)
+    torch.testing.assert_close(method.weights(view), OfTap(name)(view), rtol=1e-4, atol=1e-9)
     assert all(p.grad is None for p in pair.teacher.parameters())
 
 
@@ -85,7 +86,7 @@ def test_deeper_taps_of_any_two_networks_fit_and_train_the_student_alone(
     assert pair.teacher is not None
     method = method_of(pair, student_tap="middle", teacher_tap="middle", draws=draws)
     distiller = Distiller(pair.student, [Term("features", method, constant(1.0))])
-    teacher = Live(pair.teacher, taps=["middle"], outputs=False)
+    teacher = Live(pair.teacher, taps=method.needs.teacher_taps, outputs=False)
     method.survey([(batch, teacher(batch))])
     check_terms(distiller, teacher, sample=batch)
     total, _ = distiller(batch, teacher(batch), CLOCK)
@@ -99,11 +100,11 @@ def test_weights_have_mean_one_over_the_training_pages(pair_of: Callable[..., Pa
     pair = pair_of("cnn", "cnn")
     assert pair.teacher is not None
     method = method_of(pair, teacher_tap="middle")
-    teacher = Live(pair.teacher, taps=["middle"], outputs=False)
+    teacher = Live(pair.teacher, taps=method.needs.teacher_taps, outputs=False)
     parts = [batch.select(torch.arange(5)), batch.select(torch.tensor([5]))]
     method.survey([(part, teacher(part)) for part in parts])
     assert method.weights is not None
-    found = method.weights(teacher(batch), batch, None) / method.mean
+    found = method.weights(teacher(batch)) / method.mean
     assert found.mean().item() == pytest.approx(1.0, rel=1e-5)
     assert found.std() > 0.1
 
@@ -127,7 +128,7 @@ def test_features_behind_the_last_use_of_a_page_are_refused(pair_of: Callable[..
     pair = pair_of("cnn", "vit")
     assert pair.teacher is not None
     method = method_of(pair, teacher_tap="late")  # the head reads the CLS token of this layer alone
-    teacher = Live(pair.teacher, taps=["late"], outputs=False)
+    teacher = Live(pair.teacher, taps=method.needs.teacher_taps, outputs=False)
     with pytest.raises(ConfigError, match=r"'late'.*earlier layer"):
         method.survey([(batch, teacher(batch))])
 
@@ -141,9 +142,24 @@ def test_identity_is_zero_at_agreement_and_refuses_other_widths(pair_of: Callabl
         method_of(pair_of("cnn", "cnn"), regressor="identity")
 
 
-def test_a_cached_teacher_serves_the_closed_form_and_not_a_deeper_tap(pair_of: Callable[..., Pair]) -> None:
-    assert not method_of(pair_of()).needs.live_teacher
-    assert method_of(pair_of(), teacher_tap="middle").needs.live_teacher
+@pytest.mark.parametrize("draws", [0, 3])
+def test_a_page_has_the_same_weights_in_every_batch(draws: int, pair_of: Callable[..., Pair], batch: Batch) -> None:
+    pair = pair_of("cnn", "cnn")
+    assert pair.teacher is not None
+    name = weights_tap("middle", draws)
+    teacher = Live(pair.teacher, taps=["middle", name])
+    alone = teacher(batch.select(torch.tensor([4])))
+    torch.testing.assert_close(teacher(batch).features[name][4:5], alone.features[name], rtol=1e-4, atol=1e-9)
+    assert not any(values.requires_grad for values in (*alone.features.values(), *alone.outputs.values()))
+
+
+def test_no_tap_wants_a_live_teacher_and_texts_have_no_deeper_one(pair_of: Callable[..., Pair], batch: Batch) -> None:
+    pair = pair_of()
+    assert pair.teacher is not None
+    assert not any(method_of(pair, teacher_tap=tap).needs.live_teacher for tap in ("penultimate", "middle"))
+    words = replace(batch, inputs=torch.zeros(6, 20, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="compare `penultimate`"):
+        Live(pair.teacher, taps=[weights_tap("middle")])(words)
 
 
 def test_nothing_of_the_teacher_is_trained_or_kept(pair_of: Callable[..., Pair]) -> None:

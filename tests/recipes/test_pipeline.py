@@ -248,3 +248,24 @@ def test_a_cache_that_a_method_cannot_use_is_refused_before_it_is_written(
         with pytest.raises(ConfigError, match="term 'bss' runs the teacher again at every step"):
             stage(config)
     assert not (tmp_path / "cache").exists()
+
+
+def test_weights_of_a_deeper_tap_come_from_the_cache_as_from_the_live_teacher(
+    config_of: ConfigOf, teacher: Path, tmp_path: Path
+) -> None:
+    term = {"method": "gradient_features", "student_tap": "middle", "teacher_tap": "middle", "draws": 2}
+    totals = []
+    for name, cache in (("live", None), ("cached", str(tmp_path / "cache"))):
+        config = config_of(
+            name=name,
+            teacher={"runs": [str(teacher)], "cache": cache},
+            terms=[{"method": "supervised"}, term],
+            augmentation={"views": 2},
+            train={"epochs": 2},
+        )
+        if cache:
+            assert "fisher2:middle" in stages.cache(config)
+        stages.train(config, tmp_path / name)
+        records = [json.loads(line) for line in (tmp_path / name / "records.jsonl").read_text().splitlines()]
+        totals.append([one["total"] for one in records if one["kind"] == "train"])
+    assert totals[0] == pytest.approx(totals[1], rel=1e-4) and totals[0]

@@ -43,6 +43,21 @@ def resolve(model: Model, tap: str) -> str:
     return _module_path(model, tap)
 
 
+def weights_tap(tap: str, draws: int = 0) -> str:
+    """The name under which a teacher gives the Fisher weights of a tap: of every class, or of some drawn ones."""
+    return f"fisher{draws}:{tap}"
+
+
+def weighed_tap(name: str) -> tuple[int, str] | None:
+    """Draws and tap of such a name; None for a tap of features.
+
+    >>> weighed_tap(weights_tap("stage:2", draws=4))
+    (4, 'stage:2')
+    """
+    found = re.fullmatch(r"fisher(\d{1,6}):(.+)", name)
+    return found and (int(found[1]), found[2])
+
+
 def _numbered(tap: str, kind: str, index: int, places: Sequence[str]) -> str:
     if not -len(places) <= index < len(places):
         known = f"{len(places)} {kind}s, 0 to {len(places) - 1}" if places else f"no {kind}s"

@@ -54,17 +54,14 @@ def feature_weights(logits: Tensor, feature: Tensor) -> Tensor:
     return total
 
 
-def drawn_feature_weights(
-    logits: Tensor, feature: Tensor, *, draws: int, generator: torch.Generator | None = None
-) -> Tensor:
-    """`feature_weights` estimated from `draws` classes a page, y ~ p: one backward pass each, without bias."""
+def drawn_feature_weights(logits: Tensor, feature: Tensor, drawn: Tensor) -> Tensor:
+    """`feature_weights` estimated from some classes a page, [B, N] drawn from p: N backward passes, without bias."""
     with torch.enable_grad():
         log_p = _log_softmax(logits)
-    drawn = torch.multinomial(log_p.detach().exp(), draws, replacement=True, generator=generator)
     total = torch.zeros_like(feature, dtype=log_p.dtype)
     for classes in drawn.unbind(1):
         total += _squared_gradient(log_p, feature, classes)
-    return total / draws
+    return total / drawn.shape[1]
 
 
 def weighted_mse(teacher: Tensor, student: Tensor, weight: Tensor) -> Tensor:

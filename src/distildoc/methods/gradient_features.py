@@ -9,15 +9,16 @@ not known to us. Ours: r is linear (a 1x1 convolution with a bias, trained along
 divided by its mean over all training pages, taken before the first step, so that `weights: none`, the control with the
 same r, weighs the same.
 
-For the vector that a linear head reads, w has a closed form, and the teacher may be cached. For a deeper tap the
-teacher is run again on every batch with one backward pass a class, or with `draws` classes drawn from p a page. Tokens
+For the vector that a linear head reads, w has a closed form. For a deeper tap it comes from one backward pass through
+the teacher a class, or from `draws` classes drawn from p a page, at every batch or once for the teacher's cache. Tokens
 are laid out on the page without their leading ones, and the larger of two maps is averaged down to the smaller, weights
 alike. Features behind the last use of a page (the last patch tokens of a ViT whose head reads the CLS token) have no
 gradient and are refused. Needs no labels. `fitnet` is the same idea with a batch norm in r.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeInt
@@ -29,10 +30,10 @@ from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper, Seen
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
-from distildoc.core.taps import resolve
+from distildoc.core.taps import resolve, weights_tap
 from distildoc.core.view import View, one
 from distildoc.losses.features import mse, same_grid
-from distildoc.losses.gradients import drawn_feature_weights, feature_weights, head_weights, weighted_mse
+from distildoc.losses.gradients import head_weights, weighted_mse
 from distildoc.losses.precision import full
 from distildoc.models.grids import Grid, grid_of
 from distildoc.models.heads import classifier_of
@@ -47,12 +48,6 @@ PAPER = Paper(
 )
 
 
-class Weights(Protocol):
-    """The Fisher weights of the teacher's tapped feature, in its own shape."""
-
-    def __call__(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor: ...
-
-
 class OfHead(nn.Module):
     """Closed form for the vector that a linear head reads; its weights are copied and never trained or saved."""
 
@@ -63,7 +58,7 @@ class OfHead(nn.Module):
         self.register_buffer("weight", head.weight.detach().clone(), persistent=False)
         self.register_buffer("bias", bias, persistent=False)
 
-    def forward(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
+    def forward(self, teacher: View) -> Tensor:
         vector = full(teacher.features[self.tap])
         weight, bias = self.get_buffer("weight").to(vector.device), self.get_buffer("bias").to(vector.device)
         with torch.autocast(vector.device.type, enabled=False):
@@ -71,21 +66,14 @@ class OfHead(nn.Module):
         return head_weights(logits, weight).reshape(vector.shape)
 
 
+@dataclass(frozen=True)
 class OfTap:
-    """Backward passes through the live teacher; 0 draws: one for every class."""
+    """Those that the teacher gives beside the tapped feature, from backward passes through it."""
 
-    def __init__(self, tap: str, draws: int) -> None:
-        self.tap = tap
-        self.draws = draws
+    name: str
 
-    def __call__(self, teacher: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        if teacher.again is None:
-            raise ConfigError("gradient_features at a deeper tap runs the teacher again; drop the teacher's `cache`")
-        view = teacher.again(batch.inputs.detach().clone().requires_grad_())
-        logits, feature = view.outputs["logits"], view.features[self.tap]
-        if self.draws:
-            return drawn_feature_weights(logits, feature, draws=self.draws, generator=generator)
-        return feature_weights(logits, feature)
+    def __call__(self, teacher: View) -> Tensor:
+        return full(teacher.features[self.name])
 
 
 class GradientFeatures(nn.Module):
@@ -97,7 +85,7 @@ class GradientFeatures(nn.Module):
     """
 
     def __init__(
-        self, regressor: nn.Module, *, taps: tuple[str, str], grids: tuple[Grid, Grid], weights: Weights | None
+        self, regressor: nn.Module, *, taps: tuple[str, str], grids: tuple[Grid, Grid], weights: OfHead | OfTap | None
     ) -> None:
         super().__init__()
         self.regressor = regressor
@@ -108,8 +96,8 @@ class GradientFeatures(nn.Module):
 
     @property
     def needs(self) -> Needs:
-        live = isinstance(self.weights, OfTap)
-        return Needs(student_taps=self.taps[:1], teacher_taps=self.taps[1:], teacher_outputs=False, live_teacher=live)
+        weights = (self.weights.name,) if isinstance(self.weights, OfTap) else ()
+        return Needs(student_taps=self.taps[:1], teacher_taps=(self.taps[1], *weights), teacher_outputs=False)
 
     def adapt(self, student: Model) -> Model:
         return student
@@ -117,10 +105,9 @@ class GradientFeatures(nn.Module):
     def survey(self, pages: Iterable[Seen]) -> None:
         if self.weights is None:
             return
-        total, count, generator = 0.0, 0, None
-        for batch, view in pages:
-            generator = generator or torch.Generator(batch.inputs.device).manual_seed(0)
-            weight = self.grids[1](self.weights(one(view), batch, generator))
+        total, count = 0.0, 0
+        for _, view in pages:
+            weight = self.grids[1](self.weights(one(view)))
             total, count = total + float(weight.double().sum()), count + weight.numel()
         if count and total <= 0:
             raise ConfigError(
@@ -135,7 +122,7 @@ class GradientFeatures(nn.Module):
         smaller, found = same_grid(wanted, found)
         if self.weights is None:
             return {"square": mse(smaller, self.regressor(found)).mean()}
-        weight = self.grids[1](self.weights(one(teacher), batch, None)) / self.mean
+        weight = self.grids[1](self.weights(one(teacher))) / self.mean
         weight, _ = same_grid(weight, found)
         return {"square": weighted_mse(smaller, self.regressor(found), weight).mean()}
 
@@ -161,9 +148,9 @@ def build(
     if regressor == "identity" and source != target:
         raise ConfigError(f"gradient_features: {source} channels are not {target}; set `regressor: linear`")
     r = nn.Conv2d(source, target, 1) if regressor == "linear" else nn.Identity()
-    weigh: Weights | None = None
+    weigh: OfHead | OfTap | None = None
     if weights == "fisher":
         head, vector = classifier_of(teacher)
         closed = resolve(teacher, teacher_tap) == resolve(teacher, vector)
-        weigh = OfHead(head, teacher_tap) if closed else OfTap(teacher_tap, draws)
+        weigh = OfHead(head, teacher_tap) if closed else OfTap(weights_tap(teacher_tap, draws))
     return GradientFeatures(r, taps=(student_tap, teacher_tap), grids=grids, weights=weigh)

@@ -12,12 +12,14 @@ from distildoc.core.model import Model
 from distildoc.core.taps import Taps
 from distildoc.core.view import View
 from distildoc.models.load import fingerprint
+from distildoc.teach.fisher import view_with_weights, weighed_taps
 
 
 class Live:
     """Runs a frozen model in evaluation mode, without gradients; it is no part of the distiller.
 
-    taps     features its Views carry, by alias or module path; TapError for a path that is not there.
+    taps     features its Views carry, by alias or module path; TapError for a path that is not there. A name of
+             core.taps.weights_tap gives the Fisher weights of a tap, with backward passes through the model.
     outputs  False ends the forward at the deepest tap, where nothing reads the logits.
 
     The model itself is frozen, put in evaluation mode, and moved to wherever the pixels are. The precision is the
@@ -29,7 +31,10 @@ class Live:
     def __init__(self, model: Model, *, taps: Sequence[str] = (), outputs: bool = True) -> None:
         self._model = model.eval().requires_grad_(False)
         self._outputs = outputs
-        self._taps = Taps(model, tuple(taps), outputs=outputs)
+        self._weighed = weighed_taps(taps)
+        hooked = [tap for tap in taps if tap not in self._weighed]
+        hooked += [tap for _, tap in self._weighed.values() if tap not in hooked]
+        self._taps = Taps(model, tuple(dict.fromkeys(hooked)), outputs=outputs)
         self._fingerprint = fingerprint(model)
         self.labels = model.labels
         self.features = tuple(taps)
@@ -40,11 +45,14 @@ class Live:
         return self._fingerprint
 
     def __call__(self, batch: Batch) -> View:
-        self._taps.outputs = self._outputs
+        self._taps.outputs = self._outputs or bool(self._weighed)
         if next(self._model.parameters()).device != batch.inputs.device:  # `to` itself walks all modules at every step
             self._model.to(batch.inputs.device)
-        with torch.no_grad():
-            view = self._taps(batch.inputs)
+        if self._weighed:
+            view = view_with_weights(self._taps, batch, self._weighed)
+        else:
+            with torch.no_grad():
+                view = self._taps(batch.inputs)
         return replace(view, again=self._again, probe=self._again)
 
     def to(self, device: torch.device | str) -> "Live":
