@@ -251,11 +251,12 @@ Xue et al. 2021 ([arXiv:2105.04181](https://arxiv.org/abs/2105.04181)) claim tha
 the entropy of the gates of a mixture of experts, which label smoothing does not, and that virtual attention brings
 this to any network, for a gain over KD below one point. Here: 16 classes of generated pages at 32 x 32 pixels, 40
 pages a class for the students, a `cnn-tiny` teacher of all 4,800. The mixture has 2 and 4 blocks and three seeds (gates
-and trees); the student of the second study is a `cnn-micro` with five (virtual attention). Entropies in nats, means over children and seeds with 95 % intervals by Student's t;
-accuracies of the second study with the study's own intervals over seeds and pages. q are the gates at temperature 1
-after training, which decide; d the annealed gates, averaged over training. Likeness of classes: correlation of their
-mean pages, or how much probability the teacher gives one for the other, on validation pages; p from 10,000
-permutations of the classes. [A second try](explainer_more.md) has gates that move, and another student.
+and trees); the student of the second study is a `cnn-micro` with five (virtual attention). Entropies in nats, means
+over children and seeds with 95 % intervals by Student's t; accuracies of the second study with the study's own
+intervals over seeds and pages. q are the gates at temperature 1 after training, which decide; d the annealed gates,
+averaged over training. Likeness of classes: correlation of their mean pages, or how much probability the teacher gives
+one for the other, on validation pages; p from 10,000 permutations of the classes. [A second
+try](explainer_more.md) has gates that move, and another student.
 """
 
 
