@@ -41,7 +41,7 @@ def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json:
 
 
 def _gains(row: Mapping[str, object]) -> str:
-    """The largest gain with its baseline and place, and in how many studies there were others."""
+    """The first gain with its baseline and place, and in how many studies there were others."""
     helped = row["helped"]
     if row["name"] == "supervised":
         return "the baseline"
@@ -49,7 +49,7 @@ def _gains(row: Mapping[str, object]) -> str:
         return "not tried"
     if not helped:
         return "no gain shown"
-    most = max(helped, key=lambda one: float(one["points"]))
+    most = helped[0]
     place = ", ".join(part for part in (most["study"], most["where"]) if part)
     others = len({one["study"] for one in helped}) - 1
     more = f"; in {others} more {'study' if others == 1 else 'studies'}" if others else ""
@@ -60,5 +60,5 @@ def _cell(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, value)) or "-"
     if isinstance(value, dict):
-        return ", ".join(f"{name} x{number:.2g}" for name, number in value.items())
+        return f"time x{value['time']:.2g}, memory x{value['memory']:.2g} of {value['over']}"
     return "-" if value is None else str(value)

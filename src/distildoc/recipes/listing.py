@@ -27,9 +27,11 @@ LABELS = ("a", "b")
 def method_rows() -> list[Row]:
     """Every method: name, paper, year, kind, needs, cost, where it helped, what it does, module.
 
-    cost    CPU time and memory of a training step over those of `kd`, as measured in benchmarks/method_cost.py.
+    cost    CPU time and memory of a training step over those of `over`, which is `kd`, or `query_kd` for methods of
+            layouts alone, as measured in benchmarks/method_cost.py.
     helped  where it was better than a baseline beyond doubt: study, where in it, score, over what, points, shown by;
-            None where no study has tried it.
+            the largest first, but last those of teachers that knew more than the student; None where no study has
+            tried it.
     idea    first line of its page.
 
     Methods of other packages may lack paper and kind, and have no measurements: these are None.
