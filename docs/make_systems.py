@@ -73,7 +73,7 @@ def measured() -> dict[str, Any]:
 
 
 def best(found: list[Gain]) -> list[Gain]:
-    """The largest gain of every place, the largest first, but last those of teachers that knew more than the student."""
+    """The largest gain of every place, the largest first, but last those of teachers that knew more than students."""
     places: dict[tuple[str, ...], Gain] = {}
     for one in sorted(found, key=lambda one: (TEACHERS["clean"] in one["where"], -one["points"])):
         places.setdefault(tuple(one[key] for key in ("study", "where", "score", "over")), one)
