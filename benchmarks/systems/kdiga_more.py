@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kdiga import CLEAN, ROOT, arms_of, estimate, graded, hits, told, write_result
+from paired import minutes
 from verdicts import WORDS
 
 from distildoc.data.pageset import some
@@ -47,7 +48,7 @@ def facts_of(results: Results) -> dict[str, Any]:
             "pgd-20 gain": estimate(attacked[name], attacked[other]),
         }
 
-    facts = {"study": "studies/systems/kdiga_more.yaml", "epsilon": EPSILON, "attacked": PAGES}
+    facts = {"study": "studies/systems/kdiga_more.yaml", "training_minutes": minutes(results), "epsilon": EPSILON}
     found = {name: arm(name) for name in arms}
     return {**facts, "arms": found, "claims": [claim_of(found)]}
 
@@ -76,6 +77,7 @@ def page(facts: Mapping[str, Any]) -> str:
         gains = ["" if name == arm["over"] else told(arm[key]) for key in ("clean gain", "pgd-20 gain")]
         over = "" if name == arm["over"] else arm["over"]
         lines.append(f"| {name} | {arm['seeds']} | {' | '.join([*cells, over, *gains])} |")
+    lines += ["", f"All runs trained for {facts['training_minutes']:.0f} minutes."]
     lines += ["", "| claim | ours | verdict | tried |", "|---|---|---|---|"]
     lines += [f"| {c['claim']} | {c['ours']} | {WORDS[c['holds']]} | {c['tried']} |" for c in facts["claims"]]
     return "\n".join(lines) + "\n"

@@ -72,6 +72,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     assert teacher is not None
     return {
         "study": STUDY,
+        "training_minutes": paired.minutes(results),
         "test_texts": len(tables["supervised"][0]),
         "claims": claims(found, best["kd"], best["lelp"]),
         "chosen": best,
@@ -94,7 +95,8 @@ def page(facts: Mapping[str, Any]) -> str:
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
         "",
-        f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_texts']} test texts, {seeds} seeds.",
+        f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_texts']} test texts, {seeds} seeds; all runs "
+        f"trained for {facts['training_minutes']:.0f} minutes.",
         "",
     ]
     lines += [*paired.claim_lines(facts["claims"]), "", *paired.tried_lines(facts["claims"])]

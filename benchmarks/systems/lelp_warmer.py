@@ -45,6 +45,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     gain = paired.difference(found[best["lelp"]], found[best["kd"]])
     return {
         "study": STUDY,
+        "training_minutes": paired.minutes(results),
         "test_pages": len(tables["supervised"][0]),
         "claims": [
             {
@@ -71,8 +72,8 @@ def page(facts: Mapping[str, Any]) -> str:
     chosen = " and ".join(NAMES[name] for name in facts["chosen"].values())
     lines += [
         "",
-        f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_pages']:,} test pages, {seeds} seeds. Chosen on "
-        f"validation pages: {chosen}.",
+        f"Teacher, test %: {100 * facts['teacher']:.1f}. {facts['test_pages']:,} test pages, {seeds} seeds; all runs "
+        f"trained for {facts['training_minutes']:.0f} minutes. Chosen on validation pages: {chosen}.",
         "",
     ]
     lines += [*paired.claim_lines(facts["claims"]), "", *paired.tried_lines(facts["claims"])]

@@ -55,6 +55,12 @@ def validated(entries: Sequence[Entry]) -> float:
     return float(np.mean([run.record["stages"]["train"]["validation_accuracy"] for run in runs]))  # type: ignore[index,call-overload]
 
 
+def minutes(results: Results) -> float:
+    """Training of all runs of a study together, one after the other."""
+    runs = [entry.run for entry in (*results.before, *results.entries) if entry.run is not None]
+    return round(sum(run.record["stages"]["train"]["seconds"] for run in runs) / 60, 1)  # type: ignore[index,call-overload]
+
+
 def best_of(arms: Arms, names: Sequence[str]) -> str:
     """Of some methods, that with the highest mean accuracy on the validation pages."""
     return max(names, key=lambda name: validated(arms[name]))
