@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from measuring import RESULTS, ROOT
-from poleval_families import FAMILIES
+from poleval_families import FAMILIES, RESULT_OF
 
 from distildoc.evaluate.plots import BLUE, GREY, plain, write_figure
 
@@ -41,18 +41,33 @@ def table(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {arm['parameters']:,} | {scores} | {seeds} | {gains} |"
 
 
+def missing(name: str, facts: Mapping[str, Any]) -> str:
+    """The arms of the family that a result does not have."""
+    families = [family for family, result in RESULT_OF.items() if result == name]
+    return ", ".join(arm for family in families for arm in FAMILIES[family].arms if arm not in facts["arms"]) or "none"
+
+
+def teacher_line(facts: Mapping[str, Any]) -> str:
+    teacher, scores = facts["teacher"], facts["teacher"]["scores"]
+    starts = ", ".join(f"`{name}` {100 * one['validation_map']:.0f}" for name, one in facts["pretraining"].items())
+    classes = ", ".join(f"{name} {100 * value:.0f}" for name, value in teacher["classes"].items())
+    return (
+        f"Teacher: {teacher['parameters']:,} weights, mAP {100 * scores['map']['value']:.1f} "
+        f"[{100 * scores['map']['low']:.1f}, {100 * scores['map']['high']:.1f}], F1 {100 * scores['f1']['value']:.1f}; "
+        f"AP by class: {classes}. mAP of the starts on corpus pages set aside: {starts}."
+    )
+
+
 def section(name: str, facts: Mapping[str, Any]) -> list[str]:
     title, about, _ = SECTIONS[name]
-    arms = facts["arms"]
-    base = arms["supervised"]
+    base = facts["arms"]["supervised"]
     seeds = "seed" if len(facts["seeds"]) == 1 else "seeds"
     return [
         f"## {title}",
         "",
-        *about.strip()
-        .format(missing=", ".join(arm for arm in FAMILIES["d-fine"].arms if arm not in arms) or "none")
-        .splitlines(),
+        *about.strip().format(missing=missing(name, facts)).splitlines(),
         "",
+        *([teacher_line(facts), ""] if name in RESULT_OF.values() else []),
         f"{len(facts['seeds'])} {seeds}; {base['steps']:,} steps of the supervised student; start `{base['start']}`.",
         "",
         *table(facts),
@@ -61,23 +76,11 @@ def section(name: str, facts: Mapping[str, Any]) -> list[str]:
 
 
 def page(found: Mapping[str, Mapping[str, Any]]) -> str:
-    first = found["poleval"]
-    teacher, starts = first["teacher"], first["pretraining"]
-    scores = teacher["scores"]
-    before = ", ".join(f"`{name}` {100 * one['validation_map']:.0f}" for name, one in starts.items())
     lines = ["# Layout students on real pages", "", *INTRODUCTION.strip().splitlines(), ""]
-    lines += [
-        f"Teacher: {teacher['parameters']:,} weights, mAP {100 * scores['map']['value']:.1f} "
-        f"[{100 * scores['map']['low']:.1f}, {100 * scores['map']['high']:.1f}], F1 {100 * scores['f1']['value']:.1f}. "
-        f"mAP of the starts on corpus pages set aside: {before}.",
-        "",
-        "![Gain of every arm over labels alone](layout.png)",
-        "",
-    ]
+    lines += ["![Gain of every arm over labels alone](layout.png)", ""]
     for name, facts in found.items():
         lines += section(name, facts)
-    classes = ", ".join(f"{name} {100 * value:.0f}" for name, value in teacher["classes"].items())
-    return "\n".join([*lines, f"The teacher's AP by class: {classes}.", ""])
+    return "\n".join(lines)
 
 
 def draw(found: Mapping[str, Mapping[str, Any]]) -> Figure:
