@@ -47,7 +47,8 @@ class Needs:
     student_taps, teacher_taps  features to capture (alias or module path).
     teacher                     False for methods that learn from labels alone.
     teacher_outputs             False where only features of the teacher are compared, so its forward may stop early.
-    couples_batch               compares pages of a batch with each other: accumulation would change the loss.
+    couples_batch               compares pages of a batch with each other, or chooses among them: accumulation would
+                                change the loss.
     live_teacher                runs the teacher again at every step: a cache cannot serve it.
     input_gradients             differentiates the student with respect to the pixels.
     own_pixels                  runs the student on pixels of its own making.

@@ -13,10 +13,11 @@ weight from 4 down to 1, `{kind: linear, start: 4, end: 1}`; and this one with a
 quarters of the training, `{kind: linear, start: 2, end: 0, until: 0.75}`. 10 steps of eta = 0.3 are those of the
 authors' code.
 
-The teacher runs on pages of our making at every step, so no cache can serve it. We differ: pixels are those in 0..1
-that all models see; a page without a label counts as what the teacher says; which class k is drawn is a function of
-seed, step and page. `base: teacher` takes pages that the teacher names rightly, whatever the student says. The student
-sees the batch again with its bases replaced, so statistics of batch norms see both.
+The teacher runs on pages of our making at every step, so no cache can serve it. Bases are chosen among the pages of a
+batch, and the mean is over them, so batches are not accumulated. We differ: pixels are those in 0..1 that all models
+see; a page without a label counts as what the teacher says; which class k is drawn is a function of seed, step and
+page. `base: teacher` takes pages that the teacher names rightly, whatever the student says. The student sees the batch
+again with its bases replaced, so statistics of batch norms see both.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class BoundarySamples:
     steps: int
     size: float
     seed: int
-    needs: ClassVar[Needs] = Needs(live_teacher=True, own_pixels=True)
+    needs: ClassVar[Needs] = Needs(couples_batch=True, live_teacher=True, own_pixels=True)
 
     def adapt(self, student: Model) -> Model:
         return student
