@@ -27,6 +27,8 @@ ARMS = {
     "kd_large_2": "KD from the large teacher, T 2",
     "takd": "TAKD: KD from the small assistant at the end of the chain, T 4",
     "takd_2": "TAKD, T 2",
+    "kd_chain_middle": "KD from the middle assistant, T 4",
+    "dgkd": "DGKD, T 4",
     "ces": "CES-KD, T 4",
     "ces_2": "CES-KD, T 2",
     "ces_reversed": "control: hard pages to small experts, T 4",
@@ -45,7 +47,14 @@ def claims(nano: Found, micro: Found, best: Mapping[str, str]) -> list[dict[str,
         "a curriculum of experts beats the large teacher alone": {
             "CES - KD": paired.difference(ours, nano[best["kd_large"]]),
         },
-        "it beats the chain of assistants, TAKD": {"CES - TAKD": paired.difference(ours, nano[best["takd"]])},
+        "it beats each assistant alone: the middle one, and the small one, which is TAKD": {
+            "CES - KD of the middle one": paired.difference(ours, nano["kd_chain_middle"]),
+            "CES - TAKD": paired.difference(ours, nano[best["takd"]]),
+        },
+        "it beats other ways to use several assistants, TAKD and DGKD": {
+            "CES - TAKD": paired.difference(ours, nano[best["takd"]]),
+            "CES - DGKD": paired.difference(ours, nano["dgkd"]),
+        },
         "the curriculum does the work: hard pages for small experts, or pages by chance, are worse": {
             f"CES - {name.removeprefix('ces_')}": paired.difference(nano["ces"], nano[name]) for name in CONTROLS
         },
@@ -75,6 +84,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
     return {
         "study": "studies/systems/ces_kd_more.yaml",
+        "training_minutes": paired.minutes(results),
         "test_pages": len(paired.tables_of(arms["nano"]["ces"])[0]),
         "claims": claims(found["nano"], found["micro"], best),
         "chosen": best,
@@ -111,7 +121,8 @@ def page(facts: Mapping[str, Any]) -> str:
         lines.append(f"| {title} | {chosen:.1f} | {paired.percent(nano[arm])} | {other} |")
     lines += [
         "",
-        f"{facts['test_pages']:,} test pages, {len(facts['seeds'])} seeds.",
+        f"{facts['test_pages']:,} test pages, {len(facts['seeds'])} seeds; all runs trained for "
+        f"{facts['training_minutes']:.0f} minutes.",
         "",
         *paired.claim_lines(facts["claims"]),
     ]
