@@ -202,7 +202,8 @@ The gain of the pilot did not last: the validation pages are 598, and over 5 see
 at temperature 10 are even. The first try and the pilot had not tried a temperature above 4, and part of what LELP
 gained there was that. What does hold is that the sub-classes must come from the embeddings: random ones are worse than
 KD, and no better than labels alone. The oracle shows how much there was to gain, and LELP gets none of it beyond KD.
-Not tried: longer training of the large student, fewer than 400 pages, and 16 classes with the large student.
+Not tried: longer training of the large student, fewer than 400 pages, and 16 classes with the large student. [A third
+try](lelp_warmer.md) chose LELP's own temperature as well.
 """
 
 
