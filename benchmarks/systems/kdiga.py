@@ -275,7 +275,8 @@ pages alone; `adversarial` and `supervised` have none. The weights of CE and KL 
 number behind `kdiga_` is the weight of the gradients. 1 and 3 were tried first and cost too much clean accuracy; 0.3
 and 0.5 came after that result was known, and the weight was chosen anew on validation pages. Certified is the share
 named right by a vote under Gaussian noise whatever moves the page by less than the L2 radius; its networks were not
-trained on noise.
+trained on noise. [A second try](kdiga_more.md) holds the plain teacher's students against its own KD, and has the
+variants.
 """
 
 
