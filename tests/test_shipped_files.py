@@ -9,8 +9,10 @@ import pytest
 from distildoc.methods import method_module, tasks_of
 from distildoc.models.build import settings_of as classifier_settings
 from distildoc.models.detectors.build import settings_of as detector_settings
+from distildoc.models.load import fingerprint, load_model
 from distildoc.recipes.files import read_run_file
 from distildoc.recipes.settings import checked_settings
+from distildoc.recipes.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -32,6 +34,19 @@ def test_run_file_names_only_what_exists(path: Path, monkeypatch: pytest.MonkeyP
         module = method_module(term.method)
         assert config.task in tasks_of(module)
         checked_settings(module.build, term.settings, str(path))
+
+
+@pytest.mark.parametrize(("name", "run_file"), [("student", "supervised"), ("teacher", "teacher")])
+def test_shipped_start_fits_the_run_files_that_it_is_for(
+    name: str, run_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILDOC_DATA", "/pages")
+    folder = ROOT / "configs" / "detection" / "rcnn"
+    start = folder / "starts" / name
+    config = read_run_file(folder / f"{run_file}.yaml", [f"start={start}"])
+    shipped = load_model(start)
+    begun = TASKS["detection"].initial(config, shipped.labels)
+    assert len(shipped.labels) == 11 and fingerprint(begun) == fingerprint(shipped)
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
