@@ -60,9 +60,13 @@ def run_one(config: Path, folder: Path, seed: int, longer: float) -> None:
 def run_all(configs: Path, runs: Path, options: argparse.Namespace) -> None:
     jobs = [(arm, seed, folder_of(runs, arm, seed)) for arm in options.arms for seed in options.seeds]
     with ThreadPoolExecutor(options.workers) as pool:
-        for arm, seed, folder in jobs:
-            if not is_done(folder):
-                pool.submit(run_one, configs / f"{arm}.yaml", folder, seed, options.longer)
+        begun = [
+            pool.submit(run_one, configs / f"{arm}.yaml", folder, seed, options.longer)
+            for arm, seed, folder in jobs
+            if not is_done(folder)
+        ]
+        for one in begun:
+            one.result()
 
 
 def report_of(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdiga import CLEAN, ROOT, arms_of, estimate, graded, hits, told, write_result
+from kdiga import ROOT, arms_of, estimate, graded, hits, told, write_result
 from paired import minutes
 from verdicts import WORDS
 
@@ -63,8 +63,7 @@ def claim_of(arms: Mapping[str, Any]) -> dict[str, Any]:
         "ours": f"PGD-20 {told(gain)} points to KD of the plain teacher, clean {told(lost)} points; a robust teacher's "
         f"{told(robust['pgd-20 gain'])} points to its KD",
         "holds": graded(less and gain["low"] <= 0, less),
-        "tried": f"the weight chosen with the robust teacher; a clean accuracy within {CLEAN:g} points would count as "
-        "none lost",
+        "tried": "the weight chosen with the robust teacher; accuracy on clean pages is told and not judged",
     }
 
 

@@ -42,7 +42,6 @@ RUNS_NETWORKS = {  # their values come from running a network, not from a View
     "kdiga, noise",
     "kdiga, adversarial",
     "kdiga, released",
-    "gradient_features, deeper",
 }
 every_method = pytest.mark.parametrize("name", CLASSIFIERS_METHODS)
 every_pair = pytest.mark.parametrize("networks", NETWORKS, ids=["-".join(pair) for pair in NETWORKS])
@@ -123,6 +122,12 @@ def test_gradient_is_finite_at_equal_and_extreme_values(name: str, size: float, 
     assert found
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert all(torch.isfinite(gradient).all() for gradient in found)
+
+
+@every_case
+def test_methods_that_run_networks_say_so(name: str, pair_of: PairOf) -> None:
+    needs = Case(name, pair_of("cnn", "cnn")).method.needs
+    assert (name in RUNS_NETWORKS) == (needs.live_teacher or needs.input_gradients or needs.own_pixels)
 
 
 @pytest.mark.parametrize("name", sorted(RUNS_NETWORKS))

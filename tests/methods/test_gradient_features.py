@@ -150,6 +150,7 @@ def test_a_page_has_the_same_weights_in_every_batch(draws: int, pair_of: Callabl
     teacher = Live(pair.teacher, taps=["middle", name])
     alone = teacher(batch.select(torch.tensor([4])))
     torch.testing.assert_close(teacher(batch).features[name][4:5], alone.features[name], rtol=1e-4, atol=1e-9)
+    assert set(Live(pair.teacher, taps=[name])(batch).features) == {name}
     assert not any(values.requires_grad for values in (*alone.features.values(), *alone.outputs.values()))
 
 

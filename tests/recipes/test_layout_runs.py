@@ -163,6 +163,9 @@ def test_labelled_pages_from_elsewhere_are_other_pages_of_the_same_classes(layou
     strange = {"also": {"kind": "coco", "path": str(layouts / "test" / "pages.json")}, "labels": {"drop": ["Text"]}}
     assert "Text" not in listed_pages(layout_of(data=strange).data)[0].labels
     content = json.loads((layouts / "test" / "pages.json").read_text())
+    bare = {"also": {"kind": "unlabelled", "path": str(layouts / "unlabelled")}}
+    with pytest.raises(InputError, match=r"no page of .* has a label; name pages without labels `data.unlabelled`"):
+        listed_pages(layout_of(data=bare).data)
     content["categories"][0]["name"] = "stamp"
     (layouts / "test" / "strange.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"data\.also: classes \['stamp'\] are not among the run's"):

@@ -258,7 +258,7 @@ def test_weights_of_a_deeper_tap_come_from_the_cache_as_from_the_live_teacher(
     for name, cache in (("live", None), ("cached", str(tmp_path / "cache"))):
         config = config_of(
             name=name,
-            teacher={"runs": [str(teacher)], "cache": cache},
+            teacher={"runs": [str(teacher)], "cache": cache, "cache_dtype": "float16"},
             terms=[{"method": "supervised"}, term],
             augmentation={"views": 2},
             train={"epochs": 2},
@@ -268,4 +268,4 @@ def test_weights_of_a_deeper_tap_come_from_the_cache_as_from_the_live_teacher(
         stages.train(config, tmp_path / name)
         records = [json.loads(line) for line in (tmp_path / name / "records.jsonl").read_text().splitlines()]
         totals.append([one["total"] for one in records if one["kind"] == "train"])
-    assert totals[0] == pytest.approx(totals[1], rel=1e-4) and totals[0]
+    assert totals[0] == pytest.approx(totals[1], rel=3e-3) and totals[0]

@@ -44,7 +44,7 @@ def resolve(model: Model, tap: str) -> str:
 
 
 def weights_tap(tap: str, draws: int = 0) -> str:
-    """The name under which a teacher gives the Fisher weights of a tap: of every class, or of some drawn ones."""
+    """The name under which a teacher gives the roots of a tap's Fisher weights: of all classes, or some drawn ones."""
     return f"fisher{draws}:{tap}"
 
 

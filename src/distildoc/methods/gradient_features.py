@@ -68,12 +68,12 @@ class OfHead(nn.Module):
 
 @dataclass(frozen=True)
 class OfTap:
-    """Those that the teacher gives beside the tapped feature, from backward passes through it."""
+    """Those that the teacher gives, as roots, beside the tapped feature, from backward passes through it."""
 
     name: str
 
     def __call__(self, teacher: View) -> Tensor:
-        return full(teacher.features[self.name])
+        return full(teacher.features[self.name]).square()
 
 
 class GradientFeatures(nn.Module):

@@ -63,7 +63,7 @@ class DataConfig(Strict):
     train: SourceConfig
     validation: HoldOut | SourceConfig = HoldOut(hold_out=0.1)
     test: SourceConfig | None = None  # read once, at the end
-    also: SourceConfig | None = None  # more labelled pages to train on, from elsewhere; never selected on
+    also: SourceConfig | None = None  # more labelled pages to train on, all of them; never selected on
     unlabelled: SourceConfig | None = None  # more pages to learn from a teacher on; their labels are not looked at
     labels: LabelsConfig = LabelsConfig()
     per_class: PositiveInt | None = None  # keep so many training pages a class

@@ -14,6 +14,8 @@ from distildoc.schema.labels import LabelMap
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.taxonomies import taxonomy_map
 
+SPLITS = ("data.train (or data.also, data.unlabelled)", "data.validation")  # where pages of the two come from
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -68,7 +70,7 @@ def test_pages(data: DataConfig, labels: tuple[str, ...]) -> PageSet:
     if data.test is None:
         raise InputError("the run names no test pages: add `data.test`, or give a folder with --pages")
     pages = _aligned(_read(data.test, data, "data.test"), labels, "data.test")
-    for seen, where in zip(listed_pages(data), ("data.train", "data.validation"), strict=True):
+    for seen, where in zip(listed_pages(data), SPLITS, strict=True):
         _refuse_shared(pages, seen, "data.test", where)
     return pages
 
@@ -84,7 +86,7 @@ def shifted_pages(config: RunConfig, labels: tuple[str, ...]) -> dict[str, PageS
     for name, source in config.exams.shifted.items():
         where = f"exams.shifted.{name}"
         found[name] = _aligned(_read(source, config.data, where), labels, where)
-        for seen, elsewhere in zip(others, ("data.train", "data.validation"), strict=True):
+        for seen, elsewhere in zip(others, SPLITS, strict=True):
             _refuse_shared(found[name], seen, where, elsewhere)
     return found
 
@@ -117,10 +119,15 @@ def _with_others(pages: PageSet, held: PageSet, data: DataConfig) -> PageSet:
     """The training pages, and labelled ones from elsewhere; their ids start with `also/`."""
     assert data.also is not None
     found = _aligned(_read(data.also, data, "data.also"), pages.labels, "data.also")
-    for seen, where in ((pages, "data.train"), (held, "data.validation")):
-        _refuse_shared(found, seen, "data.also", where)
+    if all(page.label is None and page.regions is None for page in found.pages):
+        raise InputError(f"data.also: no page of {found.name} has a label; name pages without labels `data.unlabelled`")
+    if data.classes:
+        found = of_classes(found, data.classes)
+    _refuse_shared(found, pages, "data.also", "data.train", why="name a page once")
+    _refuse_shared(found, held, "data.also", "data.validation")
     named = tuple(replace(page, id=f"also/{page.id}") for page in found.pages)
-    return replace(pages, pages=(*pages.pages, *named), name=f"{pages.name} and {found.name}")
+    name, repairs = f"{pages.name} and {found.name}", (*pages.repairs, *found.repairs)
+    return replace(pages, pages=(*pages.pages, *named), name=name, repairs=repairs)
 
 
 def _with_unlabelled(pages: PageSet, held: PageSet, source: SourceConfig) -> PageSet:
@@ -131,14 +138,20 @@ def _with_unlabelled(pages: PageSet, held: PageSet, source: SourceConfig) -> Pag
     return replace(pages, pages=(*pages.pages, *bare), name=f"{pages.name} and {len(bare)} unlabelled")
 
 
-def _refuse_shared(pages: PageSet, others: PageSet, where: str, elsewhere: str) -> None:
+def _refuse_shared(
+    pages: PageSet,
+    others: PageSet,
+    where: str,
+    elsewhere: str,
+    *,
+    why: str = "a score on pages that were learnt from says nothing, name other pages",
+) -> None:
     """Raises InputError where two splits share a page: the same page of the same file."""
     seen = {_place(page) for page in others.pages}
     shared = [page for page in pages.pages if _place(page) in seen]
     if shared:
         raise InputError(
-            f"{where}: {len(shared)} of {len(pages)} pages also stand in {elsewhere}, first '{shared[0].id}'; a score "
-            "on pages that were learnt from says nothing, name other pages"
+            f"{where}: {len(shared)} of {len(pages)} pages also stand in {elsewhere}, first '{shared[0].id}'; {why}"
         )
 
 

@@ -81,7 +81,8 @@ def _scorer(job: Job, place: Place, grid: Grid, screen: Screen) -> Callable[[Pla
 
 def _searches_features(place: Place) -> bool:
     """Whether a trial may compare other features than the run of its search, which a cache would lack."""
-    return any("tap" in name or name.endswith(".method") for name in place.space)
+    deciding = (".method", ".draws", ".weights")  # of gradient_features, whose weights are features
+    return any("tap" in name or name.endswith(deciding) for name in place.space)
 
 
 def _trained(config: RunConfig, folder: RunFolder, screen: Screen) -> str:

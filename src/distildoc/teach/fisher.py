@@ -1,4 +1,7 @@
-"""Fisher weights of a teacher's features as features of their own: a cache holds them as it holds the others."""
+"""Fisher weights of a teacher's features as features of their own: a cache holds them as it holds the others.
+
+What is given is their square root: the weights themselves, squared gradients, may be too small for half precision.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,10 +25,10 @@ def weighed_taps(taps: Sequence[str]) -> Weighed:
 
 
 def view_with_weights(taps: Taps, batch: Batch, weighed: Weighed) -> View:
-    """The teacher's View of a batch, with the Fisher weights of some of the features that it taps; all detached.
+    """The teacher's View of a batch, with the roots of the Fisher weights of some features that it taps; all detached.
 
     Classes are drawn with the page's own random numbers, so that a page has the same weights in every batch.
-    Raises ConfigError for texts, through whose tokens there is no gradient.
+    Raises ConfigError for texts, through whose tokens there is no gradient, and for a detector.
     """
     if not batch.inputs.is_floating_point():
         raise ConfigError(
@@ -35,8 +38,12 @@ def view_with_weights(taps: Taps, batch: Batch, weighed: Weighed) -> View:
     with torch.enable_grad():
         view = taps(batch.inputs.detach().clone().requires_grad_())
         logits = view.outputs["logits"]
+        if logits.ndim != 2:
+            raise ConfigError(
+                f"Fisher weights ({', '.join(weighed)}) are those of a classifier, and the teacher is none"
+            )
         weights = {
-            name: _weights(logits, view.features[tap], draws=draws, keys=batch.keys)
+            name: _weights(logits, view.features[tap], draws=draws, keys=batch.keys).sqrt()
             for name, (draws, tap) in weighed.items()
         }
     outputs = {name: values.detach() for name, values in view.outputs.items()}

@@ -19,7 +19,7 @@ class Live:
     """Runs a frozen model in evaluation mode, without gradients; it is no part of the distiller.
 
     taps     features its Views carry, by alias or module path; TapError for a path that is not there. A name of
-             core.taps.weights_tap gives the Fisher weights of a tap, with backward passes through the model.
+             core.taps.weights_tap gives the roots of a tap's Fisher weights, with backward passes through the model.
     outputs  False ends the forward at the deepest tap, where nothing reads the logits.
 
     The model itself is frozen, put in evaluation mode, and moved to wherever the pixels are. The precision is the
@@ -49,7 +49,8 @@ class Live:
         if next(self._model.parameters()).device != batch.inputs.device:  # `to` itself walks all modules at every step
             self._model.to(batch.inputs.device)
         if self._weighed:
-            view = view_with_weights(self._taps, batch, self._weighed)
+            found = view_with_weights(self._taps, batch, self._weighed)
+            view = replace(found, features={tap: found.features[tap] for tap in self.features})
         else:
             with torch.no_grad():
                 view = self._taps(batch.inputs)
