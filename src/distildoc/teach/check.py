@@ -38,10 +38,10 @@ def check_terms(
         _check_needs(term, teacher, accumulate)
         _check_batch(term, distiller, sample)
     if teacher is not None:
-        if any(term.method.needs.reads_outputs for term in distiller.terms):
-            _check_labels(distiller, teacher)
         if not teacher.live:
             check_cacheable(distiller.terms, augmentation)
+        if any(term.method.needs.reads_outputs for term in distiller.terms):
+            _check_labels(distiller, teacher)
     if sample is not None:
         try_terms(distiller, teacher, [t for t in distiller.terms if not isinstance(t.method, Surveys)], sample)
 
