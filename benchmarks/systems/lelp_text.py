@@ -64,34 +64,25 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    arms = paired.arms_of(results)
+    arms, found, scores = paired.scored(results)
     best = {"kd": paired.best_of(arms, KD), "lelp": paired.best_of(arms, LELP)}
-    tables = {name: paired.tables_of(cells) for name, cells in arms.items()}
-    found = {name: paired.accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
-    teacher = results.before[0].report()
-    assert teacher is not None
     return {
         "study": STUDY,
         "training_minutes": paired.minutes(results),
-        "test_texts": len(tables["supervised"][0]),
+        "test_texts": len(paired.tables_of(arms["supervised"])[0]),
         "claims": claims(found, best["kd"], best["lelp"]),
         "chosen": best,
         "gains": {
             "kd": paired.difference(found[best["kd"]], found["supervised"]),
             "lelp": paired.difference(found[best["lelp"]], found["supervised"]),
         },
-        "teacher": round(teacher.scores["accuracy"].value, 4),
-        "validation_accuracy": {name: round(paired.validated(cells), 4) for name, cells in arms.items()},
-        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
+        **scores,
     }
 
 
 def page(facts: Mapping[str, Any]) -> str:
     lines = ["# LELP on text", "", *INTRODUCTION.strip().splitlines(), ""]
-    lines += ["| method | validation % | test % [95 %] |", "|---|--:|--:|"]
-    for name, title in NAMES.items():
-        chosen, tested = facts["validation_accuracy"][name], facts["test_accuracy"][name]
-        lines.append(f"| {title} | {100 * chosen:.1f} | {paired.percent(tested)} |")
+    lines += paired.score_lines(facts, NAMES)
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
         "",

@@ -36,17 +36,13 @@ TRIED = (
 
 
 def facts_of(results: Results) -> dict[str, Any]:
-    arms = paired.arms_of(results)
+    arms, found, scores = paired.scored(results)
     best = {"kd": paired.best_of(arms, KD), "lelp": paired.best_of(arms, LELP)}
-    tables = {name: paired.tables_of(cells) for name, cells in arms.items()}
-    found = {name: paired.accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
-    teacher = results.before[0].report()
-    assert teacher is not None
     gain = paired.difference(found[best["lelp"]], found[best["kd"]])
     return {
         "study": STUDY,
         "training_minutes": paired.minutes(results),
-        "test_pages": len(tables["supervised"][0]),
+        "test_pages": len(paired.tables_of(arms["supervised"])[0]),
         "claims": [
             {
                 "claim": "With two classes and few pages LELP beats KD, each at its best temperature (third try)",
@@ -56,18 +52,13 @@ def facts_of(results: Results) -> dict[str, Any]:
             }
         ],
         "chosen": best,
-        "teacher": round(teacher.scores["accuracy"].value, 4),
-        "validation_accuracy": {name: round(paired.validated(cells), 4) for name, cells in arms.items()},
-        "test_accuracy": {name: paired.estimate(values) for name, values in found.items()},
+        **scores,
     }
 
 
 def page(facts: Mapping[str, Any]) -> str:
     lines = ["# LELP, the third try", "", *INTRODUCTION.strip().splitlines(), ""]
-    lines += ["| method | validation % | test % [95 %] |", "|---|--:|--:|"]
-    for name, title in NAMES.items():
-        chosen, tested = facts["validation_accuracy"][name], facts["test_accuracy"][name]
-        lines.append(f"| {title} | {100 * chosen:.1f} | {paired.percent(tested)} |")
+    lines += paired.score_lines(facts, NAMES)
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     chosen = " and ".join(NAMES[name] for name in facts["chosen"].values())
     lines += [

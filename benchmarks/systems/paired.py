@@ -144,6 +144,30 @@ def tried_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["What was tried:", "", *(f"- {claim['claim']}: {claim['tried']}." for claim in claims)]
 
 
+def scored(results: Results) -> tuple[dict[str, list[Entry]], dict[str, np.ndarray], dict[str, Any]]:
+    """The arms, their accuracies, and what a result file says of them and of the one teacher."""
+    arms = arms_of(results)
+    tables = {name: tables_of(cells) for name, cells in arms.items()}
+    found = {name: accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
+    teacher = results.before[0].report()
+    assert teacher is not None
+    facts = {
+        "teacher": round(teacher.scores["accuracy"].value, 4),
+        "validation_accuracy": {name: round(validated(cells), 4) for name, cells in arms.items()},
+        "test_accuracy": {name: estimate(values) for name, values in found.items()},
+    }
+    return arms, found, facts
+
+
+def score_lines(facts: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """A table of the arms: title, accuracy on validation and on test pages."""
+    lines = ["| method | validation % | test % [95 %] |", "|---|--:|--:|"]
+    for name, title in names.items():
+        chosen, tested = facts["validation_accuracy"][name], facts["test_accuracy"][name]
+        lines.append(f"| {title} | {100 * chosen:.1f} | {percent(tested)} |")
+    return lines
+
+
 def main(
     doc: str,
     name: str,
