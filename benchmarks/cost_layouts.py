@@ -1,4 +1,4 @@
-"""What the layout part of method_cost.py runs on: two D-FINEs and some pages, half of them without labels."""
+"""What the layout part of method_cost.py runs on: two detectors and some pages, half of them without labels."""
 
 import torch
 
@@ -13,9 +13,20 @@ SETTINGS = {"pseudo_labels": {"threshold": 1e-4, "most": REGIONS}}  # a teacher 
 
 
 def layout_pair() -> Pair:
+    """Two D-FINEs."""
     size = (SIDE, SIDE)
     teacher = build_detector("d-fine-mini", labels=LABELS, size=size, seed=1).eval()
     return Pair(build_detector("d-fine-micro", labels=LABELS, size=size, seed=0), teacher, detection(LABELS), size)
+
+
+def two_stage_pair() -> Pair:
+    """Two Faster R-CNNs, for methods that are for these alone."""
+    size = (SIDE, SIDE)
+    student, teacher = (
+        build_detector("mask-rcnn-micro", labels=LABELS, size=size, seed=seed, masks=False, anchor=8, **settings)
+        for seed, settings in enumerate([{}, {"backbone": "cnn-small", "hidden": 256}])
+    )
+    return Pair(student, teacher.eval(), detection(LABELS), size)
 
 
 def layout_pages() -> Batch:

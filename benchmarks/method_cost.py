@@ -9,7 +9,8 @@ does late in a training. `time` is the CPU time of a step over that of `kd` in t
 of tensors alive within a step beyond those before it, over the same of `kd`. Surveys before the first step are in
 `survey_pages_per_s` alone. Methods of layouts alone are compared with `query_kd`, which teaches a detector's answers as
 `kd` teaches a classifier's: a live D-FINE of 4.2 M weights, a student of 0.7 M, 8 pages of 128 x 128 pixels, `labels`
-beside each method (cost_layouts.py).
+beside each method (cost_layouts.py). `roi_kd` is for two-stage detectors, where `query_kd` is not, and is compared with
+`pseudo_labels` of these.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 import torch
 from cost_layouts import SETTINGS as LAYOUT_SETTINGS
-from cost_layouts import layout_pages, layout_pair
+from cost_layouts import layout_pages, layout_pair, two_stage_pair
 from measuring import in_ms, paired_rounds, ratio, write_result
 from torch.profiler import ProfilerActivity, profile
 
@@ -42,6 +43,8 @@ from distildoc.train.steps import StepLog, steps
 
 BASELINE, LAYOUT_BASELINE = "kd", "query_kd"
 STUDENTS = {"gates": "hme"}  # methods of a student of their own, beside `kd` of that student
+TWO_STAGE_BASELINE = "pseudo_labels"
+TWO_STAGE = ("roi_kd",)  # methods of two-stage detectors alone, beside the baseline of such a pair
 WITH_KD = ("vam", "gates")
 SETTINGS = {"bss": {"base": "teacher"}}  # the usual ones move no page before the student knows it
 SIDE, PAGES, SURVEYED = 64, 16, 64
@@ -100,8 +103,8 @@ def of_pages(name: str, student: str = "cnn-tiny") -> Run:
     return Run((name, BASELINE) if name in WITH_KD else (name,), models, seen)
 
 
-def of_layouts(name: str) -> Run:
-    return Run((name, "supervised"), layout_pair(), layout_pages())
+def of_layouts(name: str, pair_of: Callable[[], Pair] = layout_pair) -> Run:
+    return Run((name, "supervised"), pair_of(), layout_pages())
 
 
 def all_runs() -> dict[str, Run]:
@@ -109,11 +112,15 @@ def all_runs() -> dict[str, Run]:
     tasks = {name: tasks_of(method_module(name)) for name in METHODS}
     runs = {name: of_pages(name, STUDENTS.get(name, "cnn-tiny")) for name in tasks if "classification" in tasks[name]}
     runs |= {baseline_of(name): of_pages(BASELINE, student) for name, student in STUDENTS.items()}
+    runs |= {name: of_layouts(name, two_stage_pair) for name in TWO_STAGE}
+    runs |= {baseline_of(name): of_layouts(TWO_STAGE_BASELINE, two_stage_pair) for name in TWO_STAGE}
     return runs | {name: of_layouts(name) for name in tasks if name not in runs}
 
 
 def baseline_of(method: str) -> str:
     """The run that a method is compared with."""
+    if method in TWO_STAGE:
+        return f"{TWO_STAGE_BASELINE} of Faster R-CNNs"
     if "classification" not in tasks_of(method_module(method)):
         return LAYOUT_BASELINE
     return f"{BASELINE} of {STUDENTS[method]}" if method in STUDENTS else BASELINE

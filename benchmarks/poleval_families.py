@@ -64,6 +64,8 @@ RCNN = _begun(
             BASELINE,
             "rehearsed",
             "pseudo_labels",
+            "roi_kd",
+            "pseudo_roi_kd",
             "pseudo_reviewkd",
             "reviewkd",
             "fitnet",

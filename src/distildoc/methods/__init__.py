@@ -28,6 +28,7 @@ METHODS: dict[str, str] = {
     "diffkd": "distildoc.methods.diffkd",
     "vam": "distildoc.methods.vam",
     "gates": "distildoc.methods.gates",
+    "roi_kd": "distildoc.methods.roi_kd",
     "query_kd": "distildoc.methods.query_kd",
     "attention": "distildoc.methods.attention",
     "fsp": "distildoc.methods.fsp",

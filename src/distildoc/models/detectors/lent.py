@@ -32,16 +32,21 @@ def lent_head(model: Model, columns: Sequence[int]) -> Lent:
 
     Raises ConfigError for a model whose head is no detector's.
     """
-    head, spec = model.head, cast(Spec, model.recipe["head"])
+    head, spec = bare_head(model), cast(Spec, model.recipe["head"])
     taps = tuple(f"level:{index}" for index in range(len(model.places.levels)))
-    if isinstance(head, ProjectedLevels):
-        taps = tuple(f"head.levels.{index}" for index in range(len(head.levels)))
-        head, spec = head.head, cast(Spec, spec["head"])
+    if isinstance(model.head, ProjectedLevels):
+        taps = tuple(f"head.levels.{index}" for index in range(len(model.head.levels)))
+        spec = cast(Spec, spec["head"])
     if isinstance(head, DecoderHead):
         return Lent(reordered_decoder(head, columns), {**spec, "classes": len(columns)}, taps)
     if isinstance(head, RcnnHead):
         return Lent(reordered_rcnn(head, columns), {**spec, "classes": len(columns)}, taps)
     raise ConfigError(f"the head of {type(model.body).__name__} is {type(head).__name__}, not a detector's")
+
+
+def bare_head(model: Model) -> nn.Module:
+    """The head of a detector; of one behind projectors, the inner one."""
+    return model.head.head if isinstance(model.head, ProjectedLevels) else model.head
 
 
 def reordered_rcnn(head: RcnnHead, columns: Sequence[int]) -> RcnnHead:

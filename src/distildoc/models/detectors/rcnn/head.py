@@ -8,6 +8,10 @@ masks, which are the rectangles of the boxes, and in suppressing the `candidates
 Outputs: `logits` [B, K, classes] with the logit of a region's score at its class and -20 elsewhere, and `boxes`
 [B, K, 4] in shares of the input, surest first; empty rows have -20 and (0.5, 0.5, 0, 0). While training with targets
 the rows are the drawn proposals instead, not suppressed, with the logit of every class.
+
+Targets that hold `rois` [B, R, 4] in shares get what the second stage says of those boxes: `rois/logits`
+[B, R, classes + 1], background last, and `rois/offsets` [B, R, classes, 4]. What it says of its own proposals is to be
+tapped at `rois`, see `of_proposals`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distildoc.core.batch import UNKNOWN
+from distildoc.losses.precision import full
 from distildoc.models.detectors.rcnn.boxes import ROI_WEIGHTS, clipped, in_pixels, in_shares, moved, offsets
 from distildoc.models.detectors.rcnn.nms import greedy_keep
 from distildoc.models.detectors.rcnn.proposals import ProposalNetwork, proposal_terms, proposals
@@ -53,6 +58,7 @@ class RcnnHead(nn.Module):
         self.rpn = ProposalNetwork(spec.channels, smallest=spec.anchor)
         self.box = BoxBranch(spec)
         self.mask = MaskBranch(spec) if spec.mask_depth else None
+        self.rois = nn.Identity()  # a place for taps
 
     def forward(self, maps: Sequence[Tensor], targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         size = FINEST * int(maps[0].shape[-2]), FINEST * int(maps[0].shape[-1])
@@ -72,15 +78,33 @@ class RcnnHead(nn.Module):
         if self.mask is not None:
             on = on_regions(chosen, self.spec.classes)
             terms["mask"] = mask_term(self.mask(self._read(maps, on.rois, MASK_BINS)), on, len(boxes))
-        losses = losses_of(terms, targets)
+        said = {**losses_of(terms, targets), **self._asked(maps, targets, size=size)}
         if self.training:
-            return {**self._drawn(logits, by, chosen.rois, pages=len(boxes), size=size), **losses}
+            return {**self._drawn(logits, by, chosen.rois, pages=len(boxes), size=size), **said}
         with torch.no_grad():  # a lent head that stays in eval mode supervises by its losses alone
-            return {**self._regions(maps, boxes, valid, size=size), **losses}
+            return {**self._regions(maps, boxes, valid, size=size), **said}
 
     def _read(self, maps: Sequence[Tensor], rois: Rois, out: int) -> Tensor:
         level = level_of(rois.boxes, anchor=self.spec.anchor, levels=len(maps) - 1)
         return roi_align(maps[:-1], rois, level=level, out=out, samples=self.spec.samples)
+
+    def _second(self, maps: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits [B, R, classes + 1] and offsets [B, R, classes, 4] of boxes [B, R, 4] px."""
+        count = int(boxes.shape[1])
+        ones = boxes[:, :1, 0].long() * 0 + 1  # from values, since an exporter may take the number of pages for fixed
+        page = (ones.cumsum(0) - 1).expand(-1, count).flatten()
+        logits, by = self.box(self._read(maps, Rois(boxes.flatten(0, 1), page), BOX_BINS))
+        classes = self.spec.classes
+        return logits.reshape(-1, count, classes + 1), by.reshape(-1, count, classes, 4)
+
+    def _asked(
+        self, maps: Sequence[Tensor], targets: Mapping[str, Tensor], *, size: tuple[int, int]
+    ) -> dict[str, Tensor]:
+        """What the second stage says of the boxes that a method put among the targets."""
+        if "rois" not in targets:
+            return {}
+        logits, by = self._second(maps, in_pixels(full(targets["rois"]), size))
+        return {"rois/logits": logits, "rois/offsets": by}
 
     def _box_terms(self, logits: Tensor, by: Tensor, chosen: Drawn, pages: int) -> dict[str, Term]:
         """`class` over all drawn proposals; `box` over those on regions, divided by the number of all."""
@@ -109,28 +133,36 @@ class RcnnHead(nn.Module):
         self, maps: Sequence[Tensor], boxes: Tensor, valid: Tensor, *, size: tuple[int, int]
     ) -> dict[str, Tensor]:
         """Classes and boxes of all proposals [B, P, 4], suppressed within a class, the surest first."""
-        count = int(boxes.shape[1])
-        ones = valid[:, :1].long() * 0 + 1  # from values, since an exporter may take the number of pages for fixed
-        page = (ones.cumsum(0) - 1).expand(-1, count).flatten()
-        logits, by = self.box(self._read(maps, Rois(boxes.flatten(0, 1), page), BOX_BINS))
-        classes = self.spec.classes
-        scores = (_scores(logits).reshape(-1, count, self.spec.classes) * valid[..., None]).flatten(1)
+        count, classes = int(boxes.shape[1]), self.spec.classes
+        logits, by = self._second(maps, boxes)
+        scores = (_scores(logits) * valid[..., None]).flatten(1)
         best, index = scores.topk(min(self.spec.candidates, count * classes), 1)
         kind = index % classes
         start = _rows(boxes, torch.div(index, classes, rounding_mode="floor"))
-        at = clipped(moved(start, _rows(by.reshape(-1, count * classes, 4), index), ROI_WEIGHTS), size)
+        at = clipped(moved(start, _rows(by.flatten(1, 2), index), ROI_WEIGHTS), size)
         keep = greedy_keep(at, valid=best > self.spec.score, threshold=self.spec.overlap, groups=kind)
         score, order = torch.where(keep, best, 0.0).topk(min(self.spec.detections, best.shape[1]), 1)
         there = (score > 0)[..., None]
         own = kind.gather(1, order)[..., None] == torch.arange(classes, device=kind.device)
+        empty = torch.tensor(EMPTY, device=at.device)
+        self.rois(of_proposals(torch.where(valid[..., None], in_shares(boxes, size), empty), logits, by))
         return {
             "logits": torch.where(own & there, _logit(score)[..., None], NOWHERE),
-            "boxes": torch.where(there, in_shares(_rows(at, order), size), torch.tensor(EMPTY, device=at.device)),
+            "boxes": torch.where(there, in_shares(_rows(at, order), size), empty),
         }
 
 
+def of_proposals(boxes: Tensor, logits: Tensor, offsets: Tensor) -> Tensor:
+    """[B, P, classes + 9]: box, logits with background last, and the best class's offsets; the surest proposal first.
+
+    boxes in shares of the input, (0.5, 0.5, 0, 0) where there is none.
+    """
+    best = logits[..., :-1].argmax(-1)[..., None, None].expand(-1, -1, 1, 4)
+    return torch.cat([boxes, logits, offsets.gather(2, best)[:, :, 0]], -1)
+
+
 def _scores(logits: Tensor) -> Tensor:
-    """Probability of each class [N, classes], background left out."""
+    """Probability of each class [..., classes], background left out."""
     return functional.softmax(logits, -1)[..., :-1]
 
 
