@@ -5,7 +5,15 @@ from pathlib import Path
 
 BASELINE = "supervised"
 CORPUS = "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3"
+TEACHERS = ("teacher", "teacher_448", "teacher_again")  # Faster R-CNNs whose bundles label pages together
 REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
+
+
+FUSED = (
+    "distildoc predict runs/layout/rcnn/teacher/bundle $DISTILDOC_DATA/poleval/unlabelled "
+    "--with runs/layout/rcnn/teacher_448/bundle --with runs/layout/rcnn/teacher_again/bundle --format coco "
+    "--threshold THE_ONE_OF_POLEVAL_FUSED -o runs/layout/rcnn/fused"
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ RCNN = _begun(
             BASELINE,
             "rehearsed",
             "pseudo_labels",
+            "fused_labels",
             "roi_kd",
             "pseudo_roi_kd",
             "pseudo_reviewkd",
@@ -77,6 +86,6 @@ RCNN = _begun(
 )
 FAMILIES = {
     "d-fine": D_FINE.after(D_FINE.command("run", "teacher"), D_FINE.command("train", "encoder_hint_start")),
-    "rcnn": RCNN.after(REHEARSAL, RCNN.command("run", "teacher")),
+    "rcnn": RCNN.after(REHEARSAL, *(RCNN.command("run", name) for name in TEACHERS), FUSED),
 }
 RESULT_OF = {"d-fine": "poleval", "rcnn": "poleval_rcnn"}

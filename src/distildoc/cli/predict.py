@@ -40,6 +40,12 @@ def predict(
             "--sure", help="Classes: keep that rate with this probability, as in 0.95, not just on validation."
         ),
     ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with", help="Layouts: another bundle whose regions are fused with this one's; may be repeated."
+        ),
+    ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Layouts: read pages without text (extra ocr).")] = False,
     column: Annotated[str, typer.Option("--column", help="Texts: the column of a table that holds them.")] = "text",
     batch: Annotated[int | None, typer.Option(min=1, help="Pages a batch; default: 8, layouts 1.")] = None,
@@ -65,6 +71,7 @@ def predict(
             sure=sure,
             ocr=ocr,
             column=column,
+            others=others or (),
             skip_bad=skip_bad,
             progress=advance,
         )

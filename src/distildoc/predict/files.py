@@ -73,6 +73,7 @@ def predict_files(
     sure: float | None = None,
     ocr: bool = False,
     column: str = "text",
+    others: Sequence[str | Path] = (),
     skip_bad: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
@@ -86,6 +87,7 @@ def predict_files(
     sure        classes: probability with which it is to be kept on pages like those of validation.
     ocr         layouts: read pages that carry no text (extra `ocr`).
     column      texts: the column of a table that holds them.
+    others      layouts: bundles whose regions are fused with those of this one (predict/fusion.py).
     skip_bad    let pages that cannot be read stand in the results as failed; else the first one raises InputError.
     progress    called with (done, total) after every page.
 
@@ -94,7 +96,15 @@ def predict_files(
     described = read_bundle(bundle)
     writers = [_writer(name, described.task) for name in dict.fromkeys(formats or WRITERS[described.task])]
     wanted_scores = parse_thresholds(thresholds, described.labels)
-    opened = open_bundle(bundle, batch=batch, threads=threads, thresholds=wanted_scores, max_error=max_error, sure=sure)
+    opened = open_bundle(
+        bundle,
+        batch=batch,
+        threads=threads,
+        thresholds=wanted_scores,
+        max_error=max_error,
+        sure=sure,
+        others=others,
+    )
     wanted = None if pages is None else parse_page_range(pages)
     if described.reads_texts:
         if wanted is not None or password is not None:
