@@ -67,6 +67,13 @@ def test_unreadable_page_is_counted_and_left_out_on_request(said, pages):
     assert evaluation.report.scores["accuracy"].value == pytest.approx(2 / 3)
 
 
+def test_unreadable_page_needs_no_class(said, page):
+    some = [page(0, "letter"), page(1, "form"), page(2, None), page(3, "memo")]
+    evaluation = evaluate(said({**ANSWERS, "page2": None}), some, skip_bad=True)
+    assert [failed.id for failed in evaluation.failed] == ["page2"]
+    assert evaluation.table.pages == ("page0", "page1", "page3")
+
+
 def test_slices_score_groups_of_pages_on_their_own(said, pages):
     report = evaluate(
         said(ANSWERS), pages, slices={"half": lambda page: "late" if page.id > "page1" else "early"}

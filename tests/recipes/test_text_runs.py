@@ -189,6 +189,34 @@ def test_other_tables_have_other_columns(teacher: Path, folder: Path, tmp_path: 
         evaluate_on(teacher, folder, out=tmp_path / "no", skip_bad=False, columns=columns)
 
 
+def test_bad_rows_are_counted_and_named_and_the_others_scored(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "torn.csv"
+    table.write_text("text,label\nw1 fine w2,positive\nw1 w2\npoor w3,negative\nw4 dull w5,\n")
+    for target in (teacher, teacher / "bundle"):
+        with pytest.raises(InputError, match=r"torn\.csv#2: .*line 3 has 1 values.*with --skip-bad"):
+            evaluate_on(target, table, out=tmp_path / "out", skip_bad=False)
+        assert not (tmp_path / "out").exists()
+        line = evaluate_on(target, table, out=tmp_path / target.name, skip_bad=True)
+        assert "accuracy 1.0000" in line and line.endswith(", 2 unreadable")
+        failed = (tmp_path / target.name / "failed.csv").read_text().splitlines()
+        assert [row.split(",")[0] for row in failed] == ["page", "torn.csv#2", "torn.csv#4"]
+        assert "line 3 has 1 values" in failed[1] and "row 4 has no class" in failed[2]
+
+
+def test_a_run_leaves_bad_rows_out_where_it_is_told_to(folder: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.csv"
+    torn.write_text((folder / "train.csv").read_text() + "one value\n1,a,b\n")
+    wanted = config(folder, "torn")
+    data = {**wanted.data.model_dump(), "train": {**wanted.data.train.model_dump(), "path": str(torn)}}
+    with pytest.raises(InputError, match=r"torn\.csv: 2 of 98 .* cannot be read.*with --skip-bad"):
+        check(config(folder, "torn", data=data))
+    run(config(folder, "torn", data={**data, "skip_bad": True}), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"]["train"]["skipped"] == [
+        "torn.csv#121",
+        "torn.csv#122",
+    ]
+
+
 def test_cut_texts_are_counted(folder: Path) -> None:
     wanted = config(folder, "cut", input={"text_bytes": 16})
     assert any("96 of the texts to train on, at 16 bytes" in line for line in check(wanted))

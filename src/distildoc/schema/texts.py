@@ -32,8 +32,9 @@ class TextInput:
     text_bytes: int
 
     def of(self, page: Page) -> NDArray[np.uint8]:
-        """[text_bytes] bytes of a page's text; raises InputError for a page of pixels."""
+        """[text_bytes] bytes of a page's text; raises InputError for one of pixels, and for one that cannot be read."""
         if page.text is None:
+            page.image(64)  # a row of a table that cannot be read says why
             raise InputError(f"page '{page.id}' has no text; drop `input.text_bytes`, or read texts (kind: table)")
         cut = page.text.encode()[: self.text_bytes].decode(errors="ignore").encode()
         row = np.zeros(self.text_bytes, np.uint8)
