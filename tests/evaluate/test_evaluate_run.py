@@ -55,7 +55,7 @@ def test_classes_are_aligned_by_name_where_the_predictor_has_another_order(said,
 
 
 def test_unreadable_page_is_an_error_that_names_it(said, pages):
-    with pytest.raises(InputError, match="page2: cut short; leave out unreadable pages with --skip-bad"):
+    with pytest.raises(InputError, match="page2: cut short; leave out what cannot be read with --skip-bad"):
         evaluate(said({**ANSWERS, "page2": None}), pages)
 
 

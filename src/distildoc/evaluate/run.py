@@ -117,7 +117,7 @@ class _Seen:
         """One answer of the predictor."""
         if isinstance(answer, FailedPage):
             if not self.skip_bad:
-                raise InputError(f"{answer.id}: {answer.reason}; leave out unreadable pages with --skip-bad")
+                raise InputError(f"{answer.id}: {answer.reason}; leave out what cannot be read with --skip-bad")
             self.failed.append(answer)
             return
         page = answer.page

@@ -21,6 +21,7 @@ from distildoc.recipes.sizes import augmentation_of, input_of, size_of
 from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import known_of, teacher_models, teacher_of, teacher_thresholds, weights_of
 from distildoc.schema.errors import ConfigError
+from distildoc.schema.texts import noun_of
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
 from distildoc.teach.ensemble import Experts
@@ -102,7 +103,7 @@ def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...])
 
 
 def _check_inputs(config: RunConfig, models: Sequence[Model]) -> None:
-    wanted = "pages" if config.input.text_bytes is None else "texts"
+    wanted = noun_of(input_of(config))
     for model in models:
         found = "texts" if isinstance(model.normalise, Tokenise) else "pages"
         if found != wanted:

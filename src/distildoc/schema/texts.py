@@ -53,6 +53,11 @@ class TextInput:
         return {"text_bytes": self.text_bytes}
 
 
+def noun_of(made: object) -> str:
+    """What is read by what makes the input of a run or a bundle, in the plural."""
+    return "texts" if isinstance(made, TextInput) else "pages"
+
+
 @dataclass(frozen=True)
 class NoPixels:
     """The loader of a page that is a text."""
