@@ -171,7 +171,7 @@ def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: P
         "'vocabulary'.*less than or equal": config(folder, "h", model={"name": "text-mean", "vocabulary": 10**12}),
         "unknown key 'depth'": config(folder, "c", model={"name": "text-mean", "depth": 2}),
         "moves or hides pixels, and this run reads texts": config(folder, "d", terms=[{"method": "adversarial"}]),
-        "maps and patches are of pages": config(
+        r"terms\[0\] \(attention\): maps and patches are of pages": config(
             folder, "e", teacher={"runs": [str(teacher)]}, terms=[{"method": "attention"}]
         ),
     }

@@ -120,7 +120,11 @@ def terms_of(configs: Sequence[TermConfig], pair: Pair) -> list[Term]:
             known = [name for name in method_names() if pair.task.name in tasks_of(method_module(name))]
             raise ConfigError(f"{where}: is for {' and '.join(tasks_of(module))}; for {pair.task.name}: {known}")
         build = module.build
-        method = build(pair, **checked_settings(build, config.settings, where))
+        settings = checked_settings(build, config.settings, where)
+        try:
+            method = build(pair, **settings)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
         name = config.name or config.method
         if name in {term.name for term in terms}:
             raise ConfigError(f"{where}: two terms are called '{name}'; give one a `name`")
