@@ -172,9 +172,7 @@ def damaged(tmp_path: Path) -> PageSet:
 
 
 def test_check_pages_names_the_first_bad_page_and_counts_all(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"scans: 3 of 4 pages cannot be read, first .*gone\.png: no such file.*--skip"
-    ):
+    with pytest.raises(InputError, match=r"scans: 3 of 4 cannot be read, first .*gone\.png: no such file.*--skip"):
         check_pages(damaged(tmp_path), skip_bad=False)
 
 

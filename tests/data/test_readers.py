@@ -122,7 +122,7 @@ def test_rvl_cdip_counts_missing_images_and_refuses_a_root_without_any(
     picture(tmp_path / "images/a.tif")
     pages = rvl_cdip.read(path=tmp_path, split="train")
     assert "1 of 2 listed images are missing, first b.tif" in caplog.text
-    with pytest.raises(InputError, match=r"1 of 2 pages cannot be read, first .*b\.tif: no such file"):
+    with pytest.raises(InputError, match=r"1 of 2 cannot be read, first .*b\.tif: no such file"):
         check_pages(pages, skip_bad=False)
 
 

@@ -50,6 +50,28 @@ def test_a_class_without_a_name_is_told(table: Path) -> None:
         read(path=table, text="sentence", names={"0": "negative"})
 
 
+def test_bad_rows_wait_until_they_are_counted(table: Path) -> None:
+    with table.open("a", encoding="utf-8") as file:
+        file.write("one value\n \tno class\n0\ta zero \0 byte\n1\tlast\n")
+    pages = read(path=table, text="sentence", names=NAMES)
+    assert (len(pages), pages.pages[-1].text) == (24, "last")
+    told = r"train\.tsv: 3 of 24 cannot be read, first .*line 23 has 1 values, .* names 2 columns; mend them"
+    with pytest.raises(InputError, match=told):
+        check_pages(pages, skip_bad=False)
+    kept, failed = check_pages(pages, skip_bad=True)
+    assert len(kept) == 21
+    assert [one.id for one in failed] == ["train.tsv#22", "train.tsv#23", "train.tsv#24"]
+    assert "row 23 has no class" in failed[1].reason and "zero byte" in failed[2].reason
+    rest, held = hold_out(pages, fraction=0.2, seed=0)
+    assert (len(rest), held.counts()) == (20, {"negative": 2, "positive": 2})
+
+
+def test_a_table_of_bad_rows_alone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("text,label\n,0\none\ntwo\n")
+    with pytest.raises(InputError, match="no row with a text in the column 'text'; row 2 is the first that cannot"):
+        read(path=tmp_path / "bad.csv")
+
+
 def test_batches_hold_the_bytes_and_stay_the_same_after_a_skip(table: Path) -> None:
     pages = read(path=table, text="sentence", names=NAMES)
     loader = Loader(pages, pages.labels, TextInput(32), batch=4, seed=0)

@@ -55,7 +55,7 @@ def test_classes_are_aligned_by_name_where_the_predictor_has_another_order(said,
 
 
 def test_unreadable_page_is_an_error_that_names_it(said, pages):
-    with pytest.raises(InputError, match="page2: cut short; leave out unreadable pages with --skip-bad"):
+    with pytest.raises(InputError, match="page2: cut short; leave out what cannot be read with --skip-bad"):
         evaluate(said({**ANSWERS, "page2": None}), pages)
 
 
@@ -65,6 +65,13 @@ def test_unreadable_page_is_counted_and_left_out_on_request(said, pages):
     assert [failed.id for failed in evaluation.failed] == ["page2"]
     assert evaluation.table.pages == ("page0", "page1", "page3")
     assert evaluation.report.scores["accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_unreadable_page_needs_no_class(said, page):
+    some = [page(0, "letter"), page(1, "form"), page(2, None), page(3, "memo")]
+    evaluation = evaluate(said({**ANSWERS, "page2": None}), some, skip_bad=True)
+    assert [failed.id for failed in evaluation.failed] == ["page2"]
+    assert evaluation.table.pages == ("page0", "page1", "page3")
 
 
 def test_slices_score_groups_of_pages_on_their_own(said, pages):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,10 @@ from distildoc.core.method import Losses, Method, Term
 from distildoc.core.model import Model
 from distildoc.core.pair import Pair
 from distildoc.core.teacher import Teacher
+from distildoc.core.texts import Tokenise
 from distildoc.core.view import View
 from distildoc.methods import METHODS, method_module, tasks_of
+from distildoc.schema.texts import TextInput, text_page
 from distildoc.teach.check import teacher_taps
 from distildoc.teach.distiller import NOBODY, Distiller, adapted
 from distildoc.teach.ensemble import Experts
@@ -109,10 +112,19 @@ def another(teacher: Model, seed: int) -> Model:
 
 
 def surveyed_pages(pair: Pair) -> Batch:
-    """All of them have a label."""
+    """All of them have a label; texts where the student reads texts."""
+    reads_texts = isinstance(pair.student.normalise, Tokenise)
     pixels = torch.rand(SURVEYED, 3, *pair.size, generator=torch.Generator().manual_seed(1))
     label = torch.arange(SURVEYED) % len(pair.task.labels)
-    return Batch(pixels, {"label": label}, tuple(Key(f"page{i}", 0) for i in range(SURVEYED)))
+    inputs = texts(SURVEYED) if reads_texts else pixels
+    return Batch(inputs, {"label": label}, tuple(Key(f"page{i}", 0) for i in range(SURVEYED)))
+
+
+def texts(count: int) -> Tensor:
+    """[count, 24] bytes of short texts, all different."""
+    made = TextInput(24)
+    some = (f"{'so ' * (number % 4)}and text {number * 37}" for number in range(count))
+    return torch.from_numpy(np.stack([made.of(text_page(one, id=one, source="", number=1)) for one in some]))
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from distildoc.core.taps import weights_tap
 from distildoc.core.view import View
 from distildoc.methods.gradient_features import GradientFeatures, OfHead, OfTap, build
 from distildoc.models.grids import Grid
+from distildoc.models.text.build import build_text_model
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms
 from distildoc.teach.distiller import Distiller
@@ -124,12 +125,26 @@ def test_plain_features_have_the_same_regressor_and_weights_of_one(pair_of: Call
     assert not plain.needs.live_teacher
 
 
-def test_features_behind_the_last_use_of_a_page_are_refused(pair_of: Callable[..., Pair], batch: Batch) -> None:
-    pair = pair_of("cnn", "vit")
+def test_features_behind_the_last_use_of_a_page_are_refused(pair_of: Callable[..., Pair]) -> None:
+    pair = pair_of("cnn", "vit")  # the head reads the CLS token of the last layer alone
     assert pair.teacher is not None
-    method = method_of(pair, teacher_tap="late")  # the head reads the CLS token of this layer alone
+    modes = [module.training for module in pair.teacher.modules()]
+    with pytest.raises(ConfigError, match=r"do not depend on its 'late'; set `teacher_tap` to an earlier layer"):
+        method_of(pair, teacher_tap="late")
+    assert [module.training for module in pair.teacher.modules()] == modes
+    assert all(p.grad is None for p in pair.teacher.parameters())
+    method_of(pair, teacher_tap="late", weights="none")
+
+
+def test_a_teacher_that_is_certain_of_every_page_is_refused(pair_of: Callable[..., Pair], batch: Batch) -> None:
+    pair = pair_of("cnn", "cnn")
+    assert pair.teacher is not None
+    with torch.no_grad():
+        for weight in pair.teacher.head.parameters():
+            weight.mul_(1e6)
+    method = method_of(pair, teacher_tap="middle")
     teacher = Live(pair.teacher, taps=method.needs.teacher_taps, outputs=False)
-    with pytest.raises(ConfigError, match=r"'late'.*earlier layer"):
+    with pytest.raises(ConfigError, match=r"certain of every page.*at its 'middle'.*set `weights: none`"):
         method.survey([(batch, teacher(batch))])
 
 
@@ -161,6 +176,11 @@ def test_no_tap_wants_a_live_teacher_and_texts_have_no_deeper_one(pair_of: Calla
     words = replace(batch, inputs=torch.zeros(6, 20, dtype=torch.uint8))
     with pytest.raises(ConfigError, match="compare `penultimate`"):
         Live(pair.teacher, taps=[weights_tap("middle")])(words)
+    reader = build_text_model(
+        "bert-micro", labels=pair.task.labels, texts=lambda: ["a few words"], width=16, tokens=8, vocabulary=270
+    )
+    with pytest.raises(ConfigError, match="compare `penultimate`"):
+        method_of(replace(pair, teacher=reader), teacher_tap="bert.pooler")
 
 
 def test_nothing_of_the_teacher_is_trained_or_kept(pair_of: Callable[..., Pair]) -> None:

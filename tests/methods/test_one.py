@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from distildoc.core.view import View
 from distildoc.methods.one import GATE, LOGITS, build
 from distildoc.models.branches import BranchedHead, BranchedStage
 from distildoc.models.load import load_model, save_model
+from distildoc.models.text.build import build_text_model
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.distiller import Distiller, adapted
 
@@ -123,3 +125,13 @@ def test_the_gate_of_a_trained_batch_is_batch_normalised_and_a_single_page_is_no
 def test_a_branch_that_is_not_there_is_an_error(pair_of: PairOf) -> None:
     with pytest.raises(ConfigError, match="no branch 3 to keep, the 3 are 0 to 2"):
         build(pair_of("cnn", "none"), keep=3)
+
+
+def test_a_stage_beside_which_the_network_goes_on_with_its_input_is_refused(pair_of: PairOf) -> None:
+    pair = pair_of("cnn", "none")
+    student = build_text_model(
+        "text-mean", labels=pair.student.labels, texts=lambda: ["a few words"], width=8, hidden=8, vocabulary=270
+    )
+    student.places = replace(student.places, stages=("body.embeddings",))  # its mask has the texts of one branch
+    with pytest.raises(ConfigError, match=r"'body\.embeddings' cannot be branched in this student, choose"):
+        build(replace(pair, student=student)).adapt(student)

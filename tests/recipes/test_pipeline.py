@@ -250,6 +250,21 @@ def test_a_cache_that_a_method_cannot_use_is_refused_before_it_is_written(
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_tap_that_nothing_depends_on_is_refused_before_anything_is_written(
+    config_of: ConfigOf, tmp_path: Path
+) -> None:
+    vit = {"name": "vit-micro", "width": 16, "depth": 2, "heads": 2, "patch": 8}
+    stages.train(config_of(model=vit, train={"epochs": 0}), tmp_path / "vit")
+    config = config_of(
+        teacher={"runs": [str(tmp_path / "vit")], "cache": str(tmp_path / "cache")},
+        terms=[{"method": "gradient_features", "student_tap": "late", "teacher_tap": "late"}],
+    )
+    for stage in (stages.check, stages.cache, lambda config: stages.train(config, tmp_path / "run")):
+        with pytest.raises(ConfigError, match="do not depend on its 'late'; set `teacher_tap` to an earlier layer"):
+            stage(config)
+    assert [path.name for path in tmp_path.iterdir()] == ["vit"]
+
+
 def test_weights_of_a_deeper_tap_come_from_the_cache_as_from_the_live_teacher(
     config_of: ConfigOf, teacher: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Runs that read texts: every stage, from a table to predictions of a bundle."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from distildoc.predict.files import predict_files
 from distildoc.recipes.build import pair_of
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.files import read_run_file
+from distildoc.recipes.screen import Screen
 from distildoc.recipes.stages import check, evaluate_on, run, train
 from distildoc.schema.bundle import read_bundle
 from distildoc.schema.errors import ConfigError, InputError
 
+KD = {"method": "kd"}
 GOOD, BAD = ("fine", "lovely", "warm"), ("dull", "bland", "poor")
 
 
@@ -168,7 +171,7 @@ def test_wrong_runs_are_told_before_they_leave_a_folder(teacher: Path, folder: P
         "'vocabulary'.*less than or equal": config(folder, "h", model={"name": "text-mean", "vocabulary": 10**12}),
         "unknown key 'depth'": config(folder, "c", model={"name": "text-mean", "depth": 2}),
         "moves or hides pixels, and this run reads texts": config(folder, "d", terms=[{"method": "adversarial"}]),
-        "maps and patches are of pages": config(
+        r"terms\[0\] \(attention\): maps and patches are of pages": config(
             folder, "e", teacher={"runs": [str(teacher)]}, terms=[{"method": "attention"}]
         ),
     }
@@ -184,9 +187,64 @@ def test_other_tables_have_other_columns(teacher: Path, folder: Path, tmp_path: 
     columns = {"text": "sentence", "label": "polarity", "names": {"+": "positive", "-": "negative"}}
     for target in (teacher, teacher / "bundle"):
         line = evaluate_on(target, table, out=tmp_path / target.name, skip_bad=False, columns=columns)
-        assert line.endswith(" on 2 pages") and "accuracy 1.0000" in line
+        assert line.endswith(" on 2 texts") and "accuracy 1.0000" in line
     with pytest.raises(InputError, match="is no table"):
         evaluate_on(teacher, folder, out=tmp_path / "no", skip_bad=False, columns=columns)
+
+
+def test_bad_rows_are_counted_and_named_and_the_others_scored(teacher: Path, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "torn.csv"
+    table.write_text("text,label\nw1 fine w2,positive\nw1 w2\npoor w3,negative\nw4 dull w5,\n")
+    for target in (teacher, teacher / "bundle"):
+        with pytest.raises(InputError, match=r"torn\.csv#2: .*line 3 has 1 values.*with --skip-bad"):
+            evaluate_on(target, table, out=tmp_path / "out", skip_bad=False)
+        assert not (tmp_path / "out").exists()
+        line = evaluate_on(target, table, out=tmp_path / target.name, skip_bad=True)
+        assert "accuracy 1.0000" in line and line.endswith(", 2 unreadable")
+        failed = (tmp_path / target.name / "failed.csv").read_text().splitlines()
+        assert [row.split(",")[0] for row in failed] == ["page", "torn.csv#2", "torn.csv#4"]
+        assert "line 3 has 1 values" in failed[1] and "row 4 has no class" in failed[2]
+
+
+def test_a_run_leaves_bad_rows_out_where_it_is_told_to(folder: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.csv"
+    torn.write_text((folder / "train.csv").read_text() + "one value\n1,a,b\n")
+    wanted = config(folder, "torn")
+    data = {**wanted.data.model_dump(), "train": {**wanted.data.train.model_dump(), "path": str(torn)}}
+    with pytest.raises(InputError, match=r"torn\.csv: 2 of 98 cannot be read.*with --skip-bad"):
+        check(config(folder, "torn", data=data))
+    run(config(folder, "torn", data={**data, "skip_bad": True}), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"]["train"]["skipped"] == [
+        "torn.csv#121",
+        "torn.csv#122",
+    ]
+
+
+def test_the_screen_speaks_of_texts(
+    teacher: Path, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torn = tmp_path / "torn.csv"
+    torn.write_text((folder / "train.csv").read_text() + "one value\n")
+    wanted = config(folder, "spoken", teacher={"runs": [str(teacher)], "cache": str(tmp_path / "cache")})
+    data = {**wanted.data.model_dump(), "train": {**wanted.data.train.model_dump(), "path": str(torn)}}
+    wanted = config(folder, "spoken", teacher=wanted.teacher.model_dump(), data={**data, "skip_bad": True}, terms=[KD])
+    lines: list[str] = []
+    with caplog.at_level(logging.INFO, logger="distildoc"):
+        lines += check(wanted)
+        run(wanted, tmp_path / "run", Screen(lines.append))
+    told = "\n".join([*lines, *caplog.messages, (tmp_path / "run" / "bundle" / "README.md").read_text()])
+    for words in (
+        "texts    96 to train on, 24 to select on, 1 unreadable",
+        "test     40 texts, not decoded here",
+        "1 unreadable texts left out",
+        " texts/s, ",
+        " on 40 texts\n",
+        "verified on 24 texts",
+        "On 40 texts.",
+        "On the 24 validation texts",
+    ):
+        assert words in told
+    assert "pages" not in told
 
 
 def test_cut_texts_are_counted(folder: Path) -> None:

@@ -1,20 +1,21 @@
 """Texts as bytes, tables of texts, and files that hold them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.tables import table_rows
+from distildoc.schema.tables import table_rows_or_faults
 from distildoc.schema.text_sources import count_texts, texts_from
 from distildoc.schema.texts import (
     MAX_TEXT_BYTES,
-    NoPixels,
     TextInput,
     bounded_tokenizer,
     read_tokenizer,
@@ -42,7 +43,7 @@ def test_a_text_is_cut_between_characters() -> None:
 
 def test_what_is_no_text_is_named() -> None:
     with pytest.raises(InputError, match=r"page 'p' has no text; drop `input\.text_bytes`"):
-        TextInput(8).of(Page("p", "p.png", 1, NoPixels("p")))
+        TextInput(8).of(Page("p", "p.png", 1, lambda longest_px: Image.new("L", (8, 8))))
     with pytest.raises(InputError, match=r"'a#1' is a text and has no pixels; set `input\.text_bytes`"):
         page("a").image()
 
@@ -50,8 +51,8 @@ def test_what_is_no_text_is_named() -> None:
 def test_a_tsv_has_no_quotes_and_a_csv_has(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text('label\ttext\n0\t"so" it goes\n', encoding="utf-8")
     (tmp_path / "a.csv").write_text('label,text\n0,"one, ""two""\nthree"\n', encoding="utf-8-sig")
-    assert list(table_rows(tmp_path / "a.tsv", ("text", "label"))) == [(1, ('"so" it goes', "0"))]
-    assert list(table_rows(tmp_path / "a.csv", ("label", "text"))) == [(1, ("0", 'one, "two"\nthree'))]
+    assert list(table_rows_or_faults(tmp_path / "a.tsv", ("text", "label"))) == [(1, ('"so" it goes', "0"))]
+    assert list(table_rows_or_faults(tmp_path / "a.csv", ("label", "text"))) == [(1, ("0", 'one, "two"\nthree'))]
 
 
 @pytest.mark.parametrize(
@@ -62,24 +63,39 @@ def test_a_tsv_has_no_quotes_and_a_csv_has(tmp_path: Path) -> None:
         (b"text\tlabel\n", "a header and no row"),
         (b"text\tlabel\n\n\n", "a header and no row"),
         (b"text\tlabel\ttext\na\tb\tc\n", "2 columns are named 'text'"),
-        (b"text\tlabel\na\n", "line 2 has 1 values, the header names 2 columns"),
-        (b"text\tlabel\na\0b\tc\n", "line"),
         (b"text\tlabel\n\xff\tc\n", "not UTF-8"),
-        (b"text\tlabel\n" + b"a" * (MAX_TEXT_BYTES + 1) + b"\tc\n", "line"),
     ],
 )
 def test_a_bad_table_is_told_in_a_line(tmp_path: Path, content: bytes, told: str) -> None:
     path = tmp_path / "bad.tsv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=told) as caught:
-        list(table_rows(path, ("text", "label")))
+        list(table_rows_or_faults(path, ("text", "label")))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (b"a", r"bad\.tsv: line 2 has 1 values, the header names 2 columns"),
+        (b"a\0b\tc", r"bad\.tsv: line 2 has a zero byte"),
+        (b"a" * (MAX_TEXT_BYTES + 1) + b"\tc", r"bad\.tsv: line 2 has .* a value of more than"),
+    ],
+)
+def test_what_is_wrong_with_a_row_comes_in_its_place(tmp_path: Path, row: bytes, told: str) -> None:
+    path = tmp_path / "bad.tsv"
+    path.write_bytes(b"text\tlabel\n" + row + b"\nfine\t0\n")
+    (first, fault), second = table_rows_or_faults(path, ("text", "label"))
+    assert first == 1
+    assert isinstance(fault, InputError) and re.search(told, str(fault))
+    assert "\n" not in str(fault)
+    assert second == (2, ("fine", "0"))
 
 
 def test_quotes_that_do_not_close_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"open\n')
     with pytest.raises(InputError, match=r"a\.csv: line 2: .*mend the row, or its quotes"):
-        list(table_rows(tmp_path / "a.csv", ("text",)))
+        list(table_rows_or_faults(tmp_path / "a.csv", ("text",)))
 
 
 def test_a_bad_row_fails_alone_where_texts_are_only_read(tmp_path: Path) -> None:
@@ -143,4 +159,4 @@ def test_a_tokenizer_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 def test_a_long_value_is_read_and_a_longer_one_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text\n" + "a" * 200_000 + "\n")
-    assert len(next(table_rows(tmp_path / "a.csv", ("text",)))[1][0]) == 200_000
+    assert len(next(table_rows_or_faults(tmp_path / "a.csv", ("text",)))[1][0]) == 200_000

@@ -50,7 +50,7 @@ def predict(
     column: Annotated[str, typer.Option("--column", help="Texts: the column of a table that holds them.")] = "text",
     batch: Annotated[int | None, typer.Option(min=1, help="Pages a batch; default: 8, layouts 1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on past unreadable pages and count them.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on past what cannot be read, and count it.")] = False,
 ) -> None:
     """Say what pages are, or what lies where on them: JSON, CSV, COCO, Markdown, hOCR, pictures."""
     from distildoc.predict.files import predict_files
@@ -85,13 +85,13 @@ def predict(
 
 
 def _abstaining(summary: "Summary", choice: "Choice") -> list[str]:
-    """How many pages were answered, and what the threshold for that rests on."""
+    """How many pages or texts were answered, and what the threshold for that rests on."""
     point = choice.point
-    means = "for pages like these" if choice.guaranteed else "had the threshold been fixed beforehand"
+    means = f"for {summary.noun} like these" if choice.guaranteed else "had the threshold been fixed beforehand"
     return [
         f"{summary.pages - summary.abstained} answered, {summary.abstained} abstained (confidence below "
         f"{point.threshold:g})",
-        f"that threshold answered {point.answered} of {choice.pages} validation pages, {point.errors} wrongly "
+        f"that threshold answered {point.answered} of {choice.pages} validation {summary.noun}, {point.errors} wrongly "
         f"({point.rate:.2%}); the error rate is at most {choice.bound:.2%} with {100 * choice.sure:g} % confidence, "
         f"{means}",
     ]

@@ -10,12 +10,12 @@ from rich.text import Text
 Advance = Callable[[int, int], None]
 
 
-class PagesPerSecond(ProgressColumn):
-    """Pages a second since the start."""
+class Pace(ProgressColumn):
+    """How many a second, of pages, texts or whatever is counted, since the start."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} pages/s" if speed else "- pages/s", style="cyan")
+        return Text(f"{speed:.1f}/s" if speed else "-/s", style="cyan")
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def bar(title: str) -> Iterator[Advance]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        PagesPerSecond(),
+        Pace(),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)

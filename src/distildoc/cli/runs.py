@@ -16,7 +16,7 @@ RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key.key=value replaces what the file says.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; default: runs/NAME.")]
 RunFolder = Annotated[Path, typer.Argument(help="Run folder, as `distildoc train` wrote it.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable pages and count them.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and count it.")]
 
 
 def check(run_file: RunFile, overrides: Overrides = None, skip_bad: SkipBad = False) -> None:

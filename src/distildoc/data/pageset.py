@@ -192,7 +192,7 @@ def check_pages(
         return pages, []
     if not skip_bad:
         raise InputError(
-            f"{pages.name}: {len(failed)} of {len(pages)} pages cannot be read, first {failed[0].reason}; "
+            f"{pages.name}: {len(failed)} of {len(pages)} cannot be read, first {failed[0].reason}; "
             "mend them or leave them out with --skip-bad"
         )
     bad = {failure.id for failure in failed}

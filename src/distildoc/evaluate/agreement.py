@@ -1,8 +1,9 @@
-"""Student and teacher side by side: both see the pixels of the same pages once, batch by batch.
+"""Student and teacher side by side: both see the same pages, or texts, once, batch by batch.
 
 Kept of each page are the probabilities of both and one vector a tap: maps are flattened, tokens too, after the leading
 ones that are no patch. Vectors above WIDEST numbers are pooled: maps and rows of tokens to as fine a grid as fits. So a
-tap takes at most 32 KB a page, and 500 pages of four taps on either side 131 MB.
+tap takes at most 32 KB a page, and 500 pages of four taps on either side 131 MB. Of a text only vectors are kept: its
+tokens are other ones in each of the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,8 +17,9 @@ from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d, softma
 
 from distildoc.core.batch import Batch, Key
 from distildoc.core.model import Model
-from distildoc.core.taps import resolve
+from distildoc.core.taps import resolve, shapes
 from distildoc.core.teacher import Teacher
+from distildoc.core.texts import Tokenise
 from distildoc.core.view import View
 from distildoc.evaluate.streams import streamed
 from distildoc.evaluate.table import PageTable
@@ -27,7 +29,8 @@ from distildoc.models.grids import Grid
 from distildoc.schema.errors import InputError, TapError
 from distildoc.schema.labels import label_index
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.preprocess import Preprocess, to_network_input
+from distildoc.schema.preprocess import Preprocess
+from distildoc.schema.texts import TextInput
 
 WIDEST = 8192  # numbers kept of a tap and page
 BATCH = 32
@@ -82,7 +85,7 @@ class Calibrated:
 
 
 def shared_taps(student: Model, teacher: Model, taps: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The taps that the student has, and those that the teacher has.
+    """The taps that the student has, and those that the teacher has; of readers of texts, those that give vectors.
 
     Raises TapError for one that neither has, except `penultimate`, which is no place of a detector.
     """
@@ -93,7 +96,9 @@ def shared_taps(student: Model, teacher: Model, taps: Sequence[str]) -> tuple[tu
     return own
 
 
-def side_by_side(student: Side, teacher: Side, pages: Iterable[Page], *, preprocess: Preprocess) -> SideBySide:
+def side_by_side(
+    student: Side, teacher: Side, pages: Iterable[Page], *, preprocess: Preprocess | TextInput
+) -> SideBySide:
     """Run both on the pages; classes come in the order of the student's labels, which the teacher must give too.
 
     Pages that cannot be read are left out and named. Raises InputError where none is left, too few for CKA, a page has
@@ -151,26 +156,28 @@ class _Seen:
 
 
 def _batches(
-    pages: Iterable[Page], preprocess: Preprocess, failed: list[FailedPage]
+    pages: Iterable[Page], preprocess: Preprocess | TextInput, failed: list[FailedPage]
 ) -> Iterator[tuple[Batch, list[Page]]]:
     """Batches of the pages that can be read; the others go to `failed`."""
     rows: list[tuple[Page, NDArray[np.uint8]]] = []
-    for answer in streamed(pages, preprocess, lambda pixels: pixels, batch=BATCH):
+    for answer in streamed(pages, preprocess, lambda rows: rows, batch=BATCH):
         if isinstance(answer, FailedPage):
             failed.append(answer)
             continue
         rows.append((answer[0].page, answer[1]))
         if len(rows) == BATCH:
-            yield _batch(rows)
+            yield _batch(rows, preprocess)
             rows = []
     if rows:
-        yield _batch(rows)
+        yield _batch(rows, preprocess)
 
 
-def _batch(rows: Sequence[tuple[Page, NDArray[np.uint8]]]) -> tuple[Batch, list[Page]]:
+def _batch(
+    rows: Sequence[tuple[Page, NDArray[np.uint8]]], preprocess: Preprocess | TextInput
+) -> tuple[Batch, list[Page]]:
     pages = [page for page, _ in rows]
-    pixels = torch.from_numpy(to_network_input(np.stack([one for _, one in rows])))
-    return Batch(pixels, {}, tuple(Key(page.id, 0) for page in pages)), pages
+    inputs = torch.from_numpy(preprocess.network(np.stack([one for _, one in rows])))
+    return Batch(inputs, {}, tuple(Key(page.id, 0) for page in pages)), pages
 
 
 def _has(model: Model, tap: str) -> bool:
@@ -178,7 +185,7 @@ def _has(model: Model, tap: str) -> bool:
         resolve(model, tap)
     except TapError:
         return False
-    return True
+    return not isinstance(model.normalise, Tokenise) or len(shapes(model, [tap], (1, 1))[tap]) == 1
 
 
 def _finite(values: Tensor, batch: Batch, what: str) -> NDArray[np.float32]:

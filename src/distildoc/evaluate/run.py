@@ -97,8 +97,9 @@ class _Seen:
     labels: tuple[str, ...]
     slices: Grouping
     skip_bad: bool
-    asked: dict[str, int] = field(default_factory=dict)  # page id -> true class
+    asked: dict[str, int | None] = field(default_factory=dict)  # page id -> true class; None: it has none
     pages: list[str] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
     rows: list[NDArray[np.float32]] = field(default_factory=list)
     failed: list[FailedPage] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
@@ -106,24 +107,27 @@ class _Seen:
     def watch(self, pages: Iterable[Page]) -> Iterator[Page]:
         """The pages on their way to the predictor; stops at one that cannot be scored."""
         for page in pages:
-            if page.label is None:
-                raise InputError(f"page '{page.id}' has no label; evaluation needs labelled pages, use `predict`")
             if page.id in self.asked:
                 raise InputError(f"page '{page.id}' comes twice; every page needs an id of its own")
-            self.asked[page.id] = label_index(self.labels, page.label, f"page '{page.id}'")
+            known = None if page.label is None else label_index(self.labels, page.label, f"page '{page.id}'")
+            self.asked[page.id] = known
             yield page
 
     def take(self, answer: Classification | FailedPage) -> None:
         """One answer of the predictor."""
         if isinstance(answer, FailedPage):
             if not self.skip_bad:
-                raise InputError(f"{answer.id}: {answer.reason}; leave out unreadable pages with --skip-bad")
+                raise InputError(f"{answer.id}: {answer.reason}; leave out what cannot be read with --skip-bad")
             self.failed.append(answer)
             return
         page = answer.page
         if page.id not in self.asked or answer.labels != self.labels:
             raise InputError(f"page '{page.id}' was not asked for, or was predicted over other classes than the rest")
+        target = self.asked[page.id]
+        if target is None:  # told no sooner: one that cannot be read may have none
+            raise InputError(f"page '{page.id}' has no label; evaluation needs labelled pages, use `predict`")
         self.pages.append(page.id)
+        self.targets.append(target)
         self.rows.append(answer.probabilities)
         for kind, group_of in self.slices.items():
             self.groups.setdefault(kind, []).append(group_of(page))
@@ -134,5 +138,5 @@ class _Seen:
             raise InputError(f"the predictor gave {answered} answers for {len(self.asked)} pages")
         if not self.rows:
             raise InputError(f"no page to evaluate: of {len(self.asked)} given, {len(self.failed)} could not be read")
-        targets = np.array([self.asked[page] for page in self.pages], np.int64)
+        targets = np.array(self.targets, np.int64)
         return PageTable(tuple(self.pages), self.labels, targets, np.stack(self.rows).astype(np.float32))

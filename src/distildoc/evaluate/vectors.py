@@ -1,4 +1,4 @@
-"""Pages as vectors: what one model gives at one tap, for retrieval."""
+"""Pages or texts as vectors: what one model gives at one tap, for retrieval."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,22 +15,29 @@ from distildoc.models.grids import Grid
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import label_index
 from distildoc.schema.pages import FailedPage, Page
-from distildoc.schema.preprocess import Preprocess, to_network_input
+from distildoc.schema.preprocess import Preprocess
+from distildoc.schema.texts import TextInput
 
 BATCH = 64
 
 
 def vectors(
-    answers: Teacher, pages: Iterable[Page], *, preprocess: Preprocess, tap: str, grid: Grid, labels: Sequence[str]
+    answers: Teacher,
+    pages: Iterable[Page],
+    *,
+    preprocess: Preprocess | TextInput,
+    tap: str,
+    grid: Grid,
+    labels: Sequence[str],
 ) -> tuple[Vectors, tuple[FailedPage, ...]]:
     """Features of the tap, maps and tokens averaged over the page, of all pages that can be read; and the others.
 
     Raises InputError for a page without a label or with one that is not among `labels`, for features that are not
-    finite, and where no page can be read.
+    finite, and where no page can be read; ConfigError for a tap of a text's tokens, which are no vector.
     """
 
-    def forward(pixels: NDArray[np.uint8]) -> Floats:
-        network = torch.from_numpy(to_network_input(pixels))
+    def forward(rows: NDArray[np.uint8]) -> Floats:
+        network = torch.from_numpy(preprocess.network(rows))
         keys = tuple(Key("", 0) for _ in range(len(network)))
         feature = answers(Batch(network, {}, keys)).features[tap]
         return np.asarray(grid(feature).float().mean((2, 3)).cpu().numpy(), np.float64)

@@ -8,18 +8,18 @@ COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 HEAD = "threshold | coverage | answered | wrong | error rate | 95 % upper bound |\n|---|---|---|---|---|---|---|"
 
 
-def abstaining_text(curve: SelectiveCurve | None) -> str:
-    """A section of the card; empty where the bundle has no curve."""
+def abstaining_text(curve: SelectiveCurve | None, noun: str = "pages") -> str:
+    """A section of the card; empty where the bundle has no curve. The noun is what it classifies."""
     if curve is None:
         return ""
     targets = "\n".join(_target_row(curve, rate) for rate in TARGETS)
     points = {_at_least(curve, share): share for share in reversed(COVERAGES)}
     rows = "\n".join(_row(f"{100 * share:g} %", curve, point) for point, share in reversed(points.items()))
     return (
-        f"## Abstaining\n\nOn the {curve.pages} validation pages, answering only from a threshold of confidence on. "
-        "`distildoc predict --max-error 0.02` does so. These pages chose the thresholds, so the rates are a little "
+        f"## Abstaining\n\nOn the {curve.pages} validation {noun}, answering only from a threshold of confidence on. "
+        f"`distildoc predict --max-error 0.02` does so. These {noun} chose the thresholds, so the rates are a little "
         "optimistic; the bound is exact (Clopper-Pearson, one-sided) for a threshold fixed beforehand. It holds for "
-        f"pages like them.\n\n| wanted error rate | {HEAD}\n{targets}\n\n| coverage of at least | {HEAD}\n{rows}"
+        f"{noun} like them.\n\n| wanted error rate | {HEAD}\n{targets}\n\n| coverage of at least | {HEAD}\n{rows}"
     )
 
 

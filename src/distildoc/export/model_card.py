@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from distildoc.export.abstaining_text import abstaining_text
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.report import Report, Score
-from distildoc.schema.texts import TOKENIZER, TextInput
+from distildoc.schema.texts import TOKENIZER, TextInput, noun_of
 
 FITS = {"stretch": "stretched", "pad": "scaled with its aspect kept and padded in white"}
 DOCLING = """## In docling
@@ -47,7 +47,8 @@ def model_card(bundle: Bundle, report: Report | None, *, obstacle: str | None = 
     """
     layouts = bundle.task == "detection"
     parts = [_front(bundle), *(_layout_text(bundle, obstacle) if layouts else (_purpose(bundle), _usage(bundle)))]
-    parts += [_scores(report), abstaining_text(bundle.selective), _facts("Cost", bundle.cost)]
+    noun = noun_of(bundle.preprocess)
+    parts += [_scores(report, noun), abstaining_text(bundle.selective, noun), _facts("Cost", bundle.cost)]
     parts += [_facts("Origin", bundle.source), _facts("Made with", bundle.versions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -119,13 +120,13 @@ def _layout_text(bundle: Bundle, obstacle: str | None) -> list[str]:
     ]
 
 
-def _scores(report: Report | None) -> str:
+def _scores(report: Report | None, noun: str) -> str:
     if report is None:
         return "## Scores\n\nNot evaluated."
     lines = ["| score | value | 95 % interval |", "|---|---|---|"]
     lines += [_row(SCORE_NAMES.get(name, name), score) for name, score in report.scores.items()]
     failed = f", {report.failed} more could not be read" if report.failed else ""
-    return f"## Scores\n\nOn {report.pages} pages{failed}.\n\n" + "\n".join(lines)
+    return f"## Scores\n\nOn {report.pages} {noun}{failed}.\n\n" + "\n".join(lines)
 
 
 def _row(name: str, score: Score) -> str:

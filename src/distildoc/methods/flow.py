@@ -186,6 +186,10 @@ def build(
     if pairing == "information" and min(len(student_taps), len(teacher_taps)) < 2:
         raise ConfigError("flow: `pairing: information` pairs hidden layers; name at least two taps of either side")
     grids = grid_of(pair.student, pair.size), grid_of(teacher, pair.size)
+    for own in student_taps:
+        grids[0].shape(pair.student_shape(own))
+    for theirs in teacher_taps:
+        grids[1].shape(pair.teacher_shape(theirs, "flow"))
     schedule = CriticalPeriod(alpha, gamma, over)
     if pairing == "identity":
         return Flow(tuple(zip(student_taps, teacher_taps, strict=True)), grids, kernel, schedule)

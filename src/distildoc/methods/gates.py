@@ -66,5 +66,7 @@ class Gates:
 def build(pair: Pair, *, start: PositiveFloat = 10.0, end: PositiveFloat = 1 / 30, watch: bool = False) -> Method:
     """start, end: temperatures of the gates; a large one lets all parents in. watch: the entropy is recorded only."""
     if not gates_of(pair.student):
-        raise ConfigError(f"gates: the student ({type(pair.student.body).__name__}) has none; take the model `hme`")
+        raise ConfigError(
+            f"gates: the student ({type(pair.student.body).__name__}) has none; take the model `hme`, which reads pages"
+        )
     return Gates(start, end, watch=watch)

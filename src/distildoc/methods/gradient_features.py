@@ -28,9 +28,10 @@ from torch.nn import functional
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper, Seen
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.pair import Pair
-from distildoc.core.taps import resolve, weights_tap
+from distildoc.core.taps import Taps, resolve, weights_tap
+from distildoc.core.texts import Tokenise
 from distildoc.core.view import View, one
 from distildoc.losses.features import mse, same_grid
 from distildoc.losses.gradients import head_weights, weighted_mse
@@ -111,8 +112,8 @@ class GradientFeatures(nn.Module):
             total, count = total + float(weight.double().sum()), count + weight.numel()
         if count and total <= 0:
             raise ConfigError(
-                f"the teacher's answers do not depend on its '{self.taps[1]}', or it is certain of every page; set "
-                "`teacher_tap` to an earlier layer"
+                f"the teacher is certain of every page, so that nothing at its '{self.taps[1]}' weighs anything; set "
+                "`weights: none`, or name a teacher that can be in doubt"
             )
         self.mean = total / max(1, count)
 
@@ -153,4 +154,29 @@ def build(
         head, vector = classifier_of(teacher)
         closed = resolve(teacher, teacher_tap) == resolve(teacher, vector)
         weigh = OfHead(head, teacher_tap) if closed else OfTap(weights_tap(teacher_tap, draws))
+    if isinstance(weigh, OfTap):
+        _check_gradient(teacher, teacher_tap, grids[1], pair.size)
     return GradientFeatures(r, taps=(student_tap, teacher_tap), grids=grids, weights=weigh)
+
+
+def _check_gradient(teacher: Model, tap: str, grid: Grid, size: tuple[int, int]) -> None:
+    """Raises ConfigError for a tap behind the last use of a page, or of a text: a pass over the pages is not wanted.
+
+    Logits are asked, not probabilities: a teacher that is certain of its answer still depends on the tap.
+    """
+    if isinstance(teacher.normalise, Tokenise):
+        raise ConfigError(
+            "gradients to a deeper layer are of pages, and this run reads texts; compare `penultimate`, which the head "
+            "reads"
+        )
+    noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    page = noise.to(next(teacher.parameters()).device).requires_grad_()
+    with evaluating(teacher), Taps(teacher, [tap]) as taps, torch.enable_grad():
+        view = taps(page)
+        square = view.outputs["logits"].square().sum()
+        (gradient,) = torch.autograd.grad(square, view.features[tap], allow_unused=True)
+    if gradient is None or not grid(gradient).any():
+        raise ConfigError(
+            f"gradient_features: the teacher's answers do not depend on its '{tap}'; set `teacher_tap` to an earlier "
+            "layer"
+        )

@@ -85,11 +85,13 @@ def build(
     """patch: side of a hidden square in pixels, a divisor of both sides of the page; by default 32, on small pages half
     of the shorter side. ratio: share of squares hidden. seed: of the choice of squares.
     """
+    grid = grid_of(pair.student, pair.size)
+    if grid.texts:
+        raise ConfigError("masked_image hides parts of pages, and this run reads texts; choose another method")
     height, width = pair.size
     patch = min(32, min(height, width) // 2) if patch is None else patch
     if height % patch or width % patch or height * width == patch**2:
         raise ConfigError(f"masked_image: `patch` {patch} does not cut pages of {height} x {width} pixels into squares")
-    grid = grid_of(pair.student, pair.size)
     channels, rows, columns = grid.shape(pair.student_shape(TAP))
     cell = height // rows
     if (rows * cell, columns * cell) != (height, width):

@@ -28,9 +28,8 @@ from torch.nn import functional
 from distildoc.core.batch import Batch
 from distildoc.core.clock import Clock, Schedule, constant, sigmoid
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper
-from distildoc.core.model import Model
+from distildoc.core.model import Model, evaluating
 from distildoc.core.pair import Pair
-from distildoc.core.taps import shapes
 from distildoc.core.view import View
 from distildoc.losses.logits import kl_from_logits
 from distildoc.losses.precision import full
@@ -71,7 +70,7 @@ class NativeEnsemble:
         spec = {"kind": "branched", "count": self.branches, "keep": self.keep, "classifier": linear_spec(classifier)}
         recipe = {**student.recipe, "branches": branching.spec, "head": spec}
         branched = _model_like(student, body, head.to(next(student.parameters()).device), recipe)
-        shapes(branched, [LOGITS], self.size)  # one page: a stage that cannot be branched says so here
+        _try(branched, student.places.stages[-1], self.size)
         return branched
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
@@ -117,6 +116,17 @@ def build(
     weight = sigmoid(0.0, 1.0, until=ramp) if ramp else constant(1.0)
     kept = keep if deploy == "branch" else None
     return NativeEnsemble(pair.task.loss, branches, kept, temperature, weight, pair.size)
+
+
+def _try(branched: Model, stage: str, size: tuple[int, int]) -> None:
+    """Raises ConfigError where the network cannot go on behind the branches of a stage; two pages are asked."""
+    pages = torch.ones(2, 3, *size, device=next(branched.parameters()).device)
+    try:
+        with evaluating(branched), torch.no_grad():
+            branched(pages)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"one: '{stage}' cannot be branched in this student, choose another ({reason})") from None
 
 
 def _branching(student: Model, count: int) -> Branching:

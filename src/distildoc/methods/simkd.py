@@ -112,6 +112,8 @@ def build(
             )
         return SimKD(spec, classifier, vector, None)
     grid = grid_of(teacher, pair.size)
+    if grid.texts:
+        raise ConfigError("simkd: the cnn projector is for maps, and this run reads texts; set `projector: mlp`")
     width = grid.shape(pair.teacher_shape("map", "simkd"))[0]
     if width != classifier.in_features:
         raise ConfigError(

@@ -33,8 +33,8 @@ class Grid:
         """
         if self.texts and feature.ndim != 2:
             raise ConfigError(
-                "maps and patches are of pages, and this run reads texts; take a method that compares vectors, with "
-                "the tap `penultimate`"
+                "maps and patches are of pages, and this run reads texts; name a tap of vectors, as `penultimate`, or "
+                "choose another method"
             )
         if self.channels_last and feature.ndim == 4:
             feature = feature.permute(0, 3, 1, 2)

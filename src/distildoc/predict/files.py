@@ -21,6 +21,7 @@ from distildoc.schema.pages import FailedPage
 from distildoc.schema.predictions import Classification, Layout
 from distildoc.schema.sources import count_pages, pages_from, parse_page_range
 from distildoc.schema.text_sources import count_texts, texts_from
+from distildoc.schema.texts import noun_of
 from distildoc.schema.writing import new_files
 
 Result = Classification | Reading  # what writers get
@@ -126,7 +127,7 @@ def predict_files(
         tuple(Path(out) / writer.TARGET for writer in writers),
         counts["abstained"],
         opened.choice if isinstance(opened, OnnxClassifier) else None,
-        "texts" if described.reads_texts else "pages",
+        noun_of(described.preprocess),
     )
 
 

@@ -21,9 +21,10 @@ from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.pages import test_pages
 from distildoc.recipes.screen import Screen, counted
-from distildoc.recipes.sizes import preprocess_of, size_of
+from distildoc.recipes.sizes import input_of, size_of
 from distildoc.recipes.teachers import label_map_of, teacher_models
 from distildoc.schema.report import Score
+from distildoc.schema.texts import noun_of
 from distildoc.teach.aligned import Aligned
 from distildoc.teach.ensemble import Ensemble
 from distildoc.teach.live import Live
@@ -54,8 +55,8 @@ def agreement_exam(folder: RunFolder, settings: AgreementConfig, screen: Screen)
     Classifiers are compared by what they say, each after its own temperature, and one teacher also by its features:
     debiased linear CKA of every tap of the student with every tap of the teacher. Several teachers, experts too, speak
     with the mean of their probabilities. Where a teacher has other classes than the student, and for detectors, the
-    features are compared alone. A score without a value is left out, and a CKA without one is null. Raises InputError
-    for a run that is not finished, or a teacher that is not there.
+    features are compared alone; readers of texts have vectors compared, not tokens. A score without a value is left
+    out, and a CKA without one is null. Raises InputError for a run that is not finished, or a teacher that is gone.
     """
     config = folder.config()
     if config.teacher is None:
@@ -73,11 +74,11 @@ def agreement_exam(folder: RunFolder, settings: AgreementConfig, screen: Screen)
     with screen.bar("agreement") as advance:
         watched = counted(pages.pages, advance)
         sides = _sides(two, config, config.teacher, taps=taps)
-        found = side_by_side(*sides, watched, preprocess=preprocess_of(config))
+        found = side_by_side(*sides, watched, preprocess=input_of(config))
     scores = agreement(*(table.outcomes for table in found.tables)) if found.tables is not None else {}
     content = {"format": FORMAT, "hash": hash, "teacher": _named(config.teacher), **_content(found, scores)}
     write_text(out, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return f"{out}: {_line(found, scores, settings.taps if single else ())}"
+    return f"{out}: {_line(found, scores, settings.taps if single else (), noun_of(input_of(config)))}"
 
 
 def _loaded(folder: RunFolder, config: RunConfig, teacher: TeacherConfig) -> _Two:
@@ -128,12 +129,13 @@ def _content(found: SideBySide, scores: Mapping[str, Score]) -> dict[str, object
     return content
 
 
-def _line(found: SideBySide, scores: Mapping[str, Score], asked: Sequence[str]) -> str:
+def _line(found: SideBySide, scores: Mapping[str, Score], asked: Sequence[str], noun: str) -> str:
     told = [f"{name} {(s := scores[name]).value:.4f} [{s.low:.4f}, {s.high:.4f}]" for name in SHOWN if name in scores]
     if found.cka.size:
         told.append(f"CKA of {len(found.taps[0])} with {len(found.taps[1])} taps")
     for who, taps in zip(("student", "teacher"), found.taps, strict=True):
         if lacked := [tap for tap in asked if tap not in taps]:
-            told.append(f"the {who} has no {' or '.join(lacked)}")
+            lacks = "has no" if noun == "pages" else "has no vector at"
+            told.append(f"the {who} {lacks} {' or '.join(lacked)}")
     unreadable = f", {len(found.failed)} unreadable" if found.failed else ""
-    return f"{', '.join(told)}, on {found.pages} pages{unreadable}"
+    return f"{', '.join(told)}, on {found.pages} {noun}{unreadable}"

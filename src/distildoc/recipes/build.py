@@ -21,6 +21,7 @@ from distildoc.recipes.sizes import augmentation_of, input_of, size_of
 from distildoc.recipes.tasks import TASKS
 from distildoc.recipes.teachers import known_of, teacher_models, teacher_of, teacher_thresholds, weights_of
 from distildoc.schema.errors import ConfigError
+from distildoc.schema.texts import noun_of
 from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
 from distildoc.teach.ensemble import Experts
@@ -102,7 +103,7 @@ def pair_of(config: RunConfig, models: Sequence[Model], labels: tuple[str, ...])
 
 
 def _check_inputs(config: RunConfig, models: Sequence[Model]) -> None:
-    wanted = "pages" if config.input.text_bytes is None else "texts"
+    wanted = noun_of(input_of(config))
     for model in models:
         found = "texts" if isinstance(model.normalise, Tokenise) else "pages"
         if found != wanted:
@@ -119,7 +120,11 @@ def terms_of(configs: Sequence[TermConfig], pair: Pair) -> list[Term]:
             known = [name for name in method_names() if pair.task.name in tasks_of(method_module(name))]
             raise ConfigError(f"{where}: is for {' and '.join(tasks_of(module))}; for {pair.task.name}: {known}")
         build = module.build
-        method = build(pair, **checked_settings(build, config.settings, where))
+        settings = checked_settings(build, config.settings, where)
+        try:
+            method = build(pair, **settings)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
         name = config.name or config.method
         if name in {term.name for term in terms}:
             raise ConfigError(f"{where}: two terms are called '{name}'; give one a `name`")

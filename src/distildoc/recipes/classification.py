@@ -43,6 +43,7 @@ from distildoc.schema.bundle import Bundle
 from distildoc.schema.pages import Page
 from distildoc.schema.predictions import Classification, Predictor
 from distildoc.schema.report import read_report
+from distildoc.schema.texts import noun_of
 from distildoc.tasks.classification import classification
 
 SHOWN = ("accuracy", "aurc", "ece")
@@ -93,7 +94,7 @@ def evaluate(config: RunConfig, student: Model, learnt: Learnt, *, exam: Exam) -
     write_evaluation(found, exam.out)
     raw = report_of(_without_temperature(found.table, predictor.temperature), source={"temperature": "1"})
     write_text(exam.out / "report_uncalibrated.json", json.dumps(raw.to_json(), indent=1) + "\n")
-    return summary(found.report, SHOWN)
+    return summary(found.report, SHOWN, noun_of(predictor.preprocess))
 
 
 def scores(config: RunConfig, student: Model, learnt: Learnt, *, pages: Iterable[Page]) -> dict[str, float]:
@@ -101,9 +102,10 @@ def scores(config: RunConfig, student: Model, learnt: Learnt, *, pages: Iterable
 
 
 def evaluate_bundle(bundle: Path, exam: Exam) -> str:
-    found = _scored(load(bundle), exam)
+    predictor = load(bundle)
+    found = _scored(predictor, exam)
     write_evaluation(found, exam.out)
-    return summary(found.report, SHOWN)
+    return summary(found.report, SHOWN, noun_of(predictor.bundle.preprocess))
 
 
 def export(student: Model, learnt: Learnt, *, config: RunConfig, folder: RunFolder) -> Bundle:
@@ -124,8 +126,8 @@ def verify(
 ) -> tuple[dict[str, object], str]:
     found = verify_bundle(folder.bundle, student, pages, tolerance=config.export.tolerance)
     return asdict(found), (
-        f"verified on {found.pages} pages, largest difference of a probability {found.probability_difference:.1e}, "
-        f"agreement {found.agreement:.4f}"
+        f"verified on {found.pages} {noun_of(input_of(config))}, largest difference of a probability "
+        f"{found.probability_difference:.1e}, agreement {found.agreement:.4f}"
     )
 
 

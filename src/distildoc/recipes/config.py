@@ -196,8 +196,6 @@ class RunConfig(Strict):
             "input.scales": bool(self.input.scales),
             "exams.corruptions": exams.corruptions is not None,
             "exams.attacks": exams.attacks is not None,
-            "exams.agreement": exams.agreement is not None,
-            "exams.retrieval": exams.retrieval is not None,
         }
         for key, asked in pixels.items():
             if asked:

@@ -25,11 +25,11 @@ class Exam:
     skip_bad: bool = False
 
 
-def summary(report: Report, shown: Sequence[str]) -> str:
-    """Some scores with their intervals, in a line."""
+def summary(report: Report, shown: Sequence[str], noun: str = "pages") -> str:
+    """Some scores with their intervals, in a line; the noun is what was scored."""
     scores = [f"{name} {(s := report.scores[name]).value:.4f} [{s.low:.4f}, {s.high:.4f}]" for name in shown]
     failed = f", {report.failed} unreadable" if report.failed else ""
-    return f"{', '.join(scores)} on {report.pages} pages{failed}"
+    return f"{', '.join(scores)} on {report.pages} {noun}{failed}"
 
 
 def exam_hash(model: str, settings: object, pages: PageSet) -> str:

@@ -57,7 +57,7 @@ def training_pages(data: DataConfig, screen: Screen = SILENT) -> Splits:
     """Training and validation pages, every one decoded once to find bad ones."""
     rest, held = listed_pages(data)
     total = len(rest) + len(held)
-    with screen.bar("reading pages") as advance:
+    with screen.bar("reading") as advance:
         train, bad_train = check_pages(rest, skip_bad=data.skip_bad, progress=lambda done: advance(done, total))
         validation, bad_validation = check_pages(
             held, skip_bad=data.skip_bad, progress=lambda done: advance(len(rest) + done, total)

@@ -18,10 +18,11 @@ from distildoc.recipes.finished import student_of_run
 from distildoc.recipes.folder import RunFolder, write_text
 from distildoc.recipes.pages import test_pages, training_pages
 from distildoc.recipes.screen import Advance, Screen, counted
-from distildoc.recipes.sizes import preprocess_of, size_of
+from distildoc.recipes.sizes import input_of, size_of
 from distildoc.schema.errors import ConfigError
 from distildoc.schema.pages import FailedPage
 from distildoc.schema.report import Score
+from distildoc.schema.texts import noun_of
 from distildoc.teach.live import Live
 
 FORMAT = 1
@@ -66,7 +67,7 @@ def retrieval_exam(folder: RunFolder, settings: RetrievalConfig, screen: Screen)
         **{name: {key: asdict(score) for key, score in some.items()} for name, some in scores.items()},
     }
     write_text(out, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return f"{out}: {_line(scores)}, {len(asking[0])} queries in {len(asked[0])} pages"
+    return f"{out}: {_line(scores)}, {len(asking[0])} queries in {len(asked[0])} {noun_of(input_of(config))}"
 
 
 def _vectors(
@@ -75,7 +76,7 @@ def _vectors(
     answers, grid = Live(model, taps=(tap,), outputs=False), grid_of(model, size_of(config))
     with bar as advance:
         watched = counted(pages.pages, advance)
-        return vectors(answers, watched, preprocess=preprocess_of(config), tap=tap, grid=grid, labels=model.labels)
+        return vectors(answers, watched, preprocess=input_of(config), tap=tap, grid=grid, labels=model.labels)
 
 
 def _line(scores: Mapping[str, Mapping[str, Score]]) -> str:

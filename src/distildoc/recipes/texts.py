@@ -5,6 +5,7 @@ from pathlib import Path
 
 from distildoc.core.model import Model
 from distildoc.core.texts import Tokenise
+from distildoc.data.pageset import check_pages
 from distildoc.models.load import load_model, load_start
 from distildoc.models.text.build import build_text_model, text_settings_of
 from distildoc.recipes.config import RunConfig
@@ -39,7 +40,8 @@ def initial_text(config: RunConfig, labels: tuple[str, ...]) -> Model:
 def _texts(config: RunConfig) -> Iterator[str]:
     """Every training text of the source, whatever part of them the run learns from."""
     whole = {"per_class": None, "classes": (), "imbalance": None, "label_noise": None, "also": None, "unlabelled": None}
-    for page in listed_pages(config.data.model_copy(update=whole))[0].pages:
+    listed, _ = listed_pages(config.data.model_copy(update=whole))
+    for page in check_pages(listed, skip_bad=config.data.skip_bad)[0].pages:
         if page.text is None:
             raise InputError(f"page '{page.id}' has no text; drop `input.text_bytes`, or read texts (kind: table)")
         yield page.text

@@ -30,6 +30,7 @@ from distildoc.recipes.teachers import (
     weights_of,
 )
 from distildoc.schema.errors import ConfigError, InputError
+from distildoc.schema.texts import noun_of
 from distildoc.teach.cached import write_cache
 from distildoc.teach.check import check_cacheable
 from distildoc.teach.survey import survey, surveying
@@ -53,6 +54,7 @@ def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
     splits = training_pages(config.data, screen)
     folders = cache_folders(config.teacher) if config.teacher is not None else []
     unwritten = [str(folder) for folder in folders if not folder.is_dir()]
+    noun = noun_of(input_of(config))
     built = _with_live_teacher(config) if unwritten else config
     parts = parts_of(built, splits)
     lines = plan_lines(built, splits, parts)
@@ -60,9 +62,9 @@ def check(config: RunConfig, screen: Screen = SILENT) -> list[str]:
         check_cacheable(parts.distiller.terms, augmentation_of(config))
         lines.append(f"cache    {', '.join(unwritten)} is not written yet; `distildoc cache` and `run` write it")
     if config.data.test is not None:
-        lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} pages, not decoded here")
+        lines.append(f"test     {len(test_pages(config.data, splits.train.labels))} {noun}, not decoded here")
     for name, pages in shifted_pages(config, splits.train.labels).items():
-        lines.append(f"shifted  {len(pages)} pages of {name}, not decoded here")
+        lines.append(f"shifted  {len(pages)} {noun} of {name}, not decoded here")
     return lines
 
 
@@ -75,7 +77,7 @@ def plan_lines(config: RunConfig, splits: Splits, parts: Parts) -> list[str]:
     """What will be trained, by what, on what."""
     terms = " + ".join(_term_line(term) for term in config.terms)
     lines = [
-        f"pages    {len(splits.train)} to train on, {len(splits.validation)} to select on, "
+        f"{noun_of(input_of(config))}    {len(splits.train)} to train on, {len(splits.validation)} to select on, "
         f"{len(splits.failed)} unreadable; {len(splits.train.labels)} classes",
         f"student  {config.model.name}, {parameter_count(parts.distiller.student):,} parameters",
         f"loss     {terms}",
@@ -229,6 +231,7 @@ def _fit(
     settings = config.train
     scored = validation if settings.validate_pages is None else some(validation, settings.validate_pages, seed=0)
     loader = validation_loader(config, scored)
+    progress = training_progress(noun_of(input_of(config)))
     state = begin(
         parts.distiller,
         accelerator,
@@ -258,7 +261,7 @@ def _fit(
             ),
         ),
         checkpoints=Checkpoints(folder.checkpoints, identity=identity, every_steps=settings.checkpoint_steps),
-        journal=Journal(accelerator, records=Records(folder.path / "records.jsonl"), progress=training_progress()),
+        journal=Journal(accelerator, records=Records(folder.path / "records.jsonl"), progress=progress),
     )
 
 
@@ -281,7 +284,7 @@ def _finish(config: RunConfig, folder: RunFolder, splits: Splits, *, parts: Part
             "teacher": parts.taught_by,
         },
     )
-    left_out = f", {len(splits.failed)} unreadable pages left out" if splits.failed else ""
+    left_out = f", {len(splits.failed)} unreadable {noun_of(input_of(config))} left out" if splits.failed else ""
     return f"{folder.path}: trained in {result.seconds:.0f} s, {_validated(learnt)}{left_out}"
 
 

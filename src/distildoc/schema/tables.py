@@ -18,20 +18,13 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES
 
 
-def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...] | InputError]]:
     """(number, values of the columns) of every row, from 1; a TSV has no quotes, a CSV has those of RFC 4180.
 
-    Raises InputError, naming the line, for a file that is missing, too large, no UTF-8 or without rows, a column that
-    is not there, or there twice, a row of another width, and a value with a zero byte or more than MAX_TEXT_BYTES.
+    A row of another width, and one with a zero byte or a value of more than MAX_TEXT_BYTES, comes as an InputError in
+    its place. Raises InputError, naming the line, for a file that is missing, too large, no UTF-8 or without rows, a
+    column that is not there, or there twice, and quotes that do not close.
     """
-    for number, found in table_rows_or_faults(path, columns):
-        if isinstance(found, InputError):
-            raise found
-        yield number, found
-
-
-def table_rows_or_faults(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...] | InputError]]:
-    """As table_rows, but what is wrong with a row comes in its place; raises InputError for the rest."""
     _check_file(path)
     csv.field_size_limit(MAX_TABLE_BYTES)  # what is too long is told row by row
     tsv = path.suffix.lower() == ".tsv"

@@ -32,8 +32,9 @@ class TextInput:
     text_bytes: int
 
     def of(self, page: Page) -> NDArray[np.uint8]:
-        """[text_bytes] bytes of a page's text; raises InputError for a page of pixels."""
+        """[text_bytes] bytes of a page's text; raises InputError for one of pixels, and for one that cannot be read."""
         if page.text is None:
+            page.image(64)  # a row of a table that cannot be read says why
             raise InputError(f"page '{page.id}' has no text; drop `input.text_bytes`, or read texts (kind: table)")
         cut = page.text.encode()[: self.text_bytes].decode(errors="ignore").encode()
         row = np.zeros(self.text_bytes, np.uint8)
@@ -50,6 +51,11 @@ class TextInput:
 
     def to_json(self) -> dict[str, object]:
         return {"text_bytes": self.text_bytes}
+
+
+def noun_of(made: object) -> str:
+    """What is read by what makes the input of a run or a bundle, in the plural."""
+    return "texts" if isinstance(made, TextInput) else "pages"
 
 
 @dataclass(frozen=True)

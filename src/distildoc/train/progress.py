@@ -63,14 +63,14 @@ class Pace:
 
 
 class Bar:
-    """A bar on a terminal: epoch, share done, pages/s, time left, loss, latest score."""
+    """A bar on a terminal: epoch, share done, pages or texts a second, time left, loss, latest score."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noun: str = "pages") -> None:
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[rate]:.0f} pages/s"),
+            TextColumn(f"{{task.fields[rate]:.0f}} {noun}/s"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -106,7 +106,8 @@ class Bar:
 class Lines:
     """A log line an epoch, at level INFO."""
 
-    def __init__(self) -> None:
+    def __init__(self, noun: str = "pages") -> None:
+        self._noun = noun
         self._pace = Pace()
         self._began = time.monotonic()
         self._first = self._step = self._steps = 0
@@ -128,19 +129,20 @@ class Lines:
         spent = time.monotonic() - self._began
         left = spent / max(1, self._step - self._first) * (self._steps - self._step)
         logger.info(
-            "epoch %d/%d: loss %s, score %s, %.0f pages/s, about %.0f s left",
+            "epoch %d/%d: loss %s, score %s, %.0f %s/s, about %.0f s left",
             epoch,
             self._epochs,
             "-" if self._loss is None else f"{self._loss:.4g}",
             "-" if score is None else f"{score:.4f}",
             self._pace.pages_per_s,
+            self._noun,
             left,
         )
 
     def close(self) -> None: ...
 
 
-def training_progress() -> TrainingProgress:
-    """A bar where standard error is a terminal, else a log line an epoch."""
+def training_progress(noun: str = "pages") -> TrainingProgress:
+    """A bar where standard error is a terminal, else a log line an epoch; the noun is what is trained on."""
     console = Console(stderr=True)
-    return Bar(console) if console.is_terminal else Lines()
+    return Bar(console, noun) if console.is_terminal else Lines(noun)

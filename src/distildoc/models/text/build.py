@@ -165,7 +165,7 @@ def _blank(config: PreTrainedConfig) -> nn.Module:
 def _mean(name: str, config: dict[str, Any], labels: Sequence[str], content: str) -> Model:
     linear = nn.Linear(config["hidden"], len(labels))
     recipe = {"source": SOURCE, "name": name, "config": config, "body": "mean", "head": linear_spec(linear)}
-    places = Places(penultimate="body", map="body.embeddings", stages=("body.embeddings",))
+    places = Places(penultimate="body", map="body.embeddings", stages=("body.embeddings", "body.layers"))
     return Model(MeanBody(**config), linear, normalise=Tokenise(content), labels=labels, places=places, recipe=recipe)
 
 
