@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import ROOT, write_result
+from measuring import RESULTS, ROOT, write_result
 from poleval_families import BASELINE, FAMILIES, RESULT_OF, Family
 
 from distildoc.core.model import parameter_count
@@ -131,9 +131,15 @@ def teacher_facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def pretraining(family: Family) -> dict[str, Any]:
-    """What teacher and students start from: pages seen, seconds, and mAP on corpus pages set aside."""
-    found = {name: trained(family.runs / name) for name in family.starts}
+def pretraining(family: Family, earlier: Path) -> dict[str, Any]:
+    """What teacher and students start from: pages seen, seconds, and mAP on corpus pages set aside.
+
+    earlier  the family's result, which knows of starts that are shipped and were not made here.
+    """
+    folders = {name: family.runs / name for name in family.starts}
+    if not all((folder / "run.json").is_file() for folder in folders.values()):
+        return dict(json.loads(earlier.read_text())["pretraining"])
+    found = {name: trained(folder) for name, folder in folders.items()}
     return {
         name: {key: one[key] for key in ("parameters", "steps", "seconds", "validation_map")}  # steps of its own
         for name, one in found.items()
@@ -174,7 +180,7 @@ def main() -> None:
         "before": family.before,
         "pages": "poleval: 198 of 14 documents to learn from, a tenth of them set aside for thresholds; 300 without "
         "labels; 51 `val` pages read once",
-        "pretraining": pretraining(family),
+        "pretraining": pretraining(family, RESULTS / f"{RESULT_OF[asked.family]}.json"),
         "teacher": teacher_facts(family.runs / "teacher"),
         "arms": {
             arm: arm_facts(one, folders[BASELINE]) for arm, one in folders.items() if all(is_done(run) for run in one)

@@ -12,7 +12,7 @@ REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
 FUSED = (
     "distildoc predict runs/layout/rcnn/teacher/bundle $DISTILDOC_DATA/poleval/unlabelled "
     "--with runs/layout/rcnn/teacher_448/bundle --with runs/layout/rcnn/teacher_again/bundle --format coco "
-    "--threshold THE_ONE_OF_POLEVAL_FUSED -o runs/layout/rcnn/fused"
+    "--threshold 0.4 -o runs/layout/rcnn/fused"
 )
 
 
