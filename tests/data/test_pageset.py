@@ -12,12 +12,12 @@ from distildoc.data.pageset import (
     PageSet,
     check_pages,
     hold_out,
-    labelled,
     only,
     per_class,
     relabel,
     write_ids,
 )
+from distildoc.data.unreadable import labelled
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import LabelMap
 from distildoc.schema.pages import FailedPage, Page

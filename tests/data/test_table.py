@@ -1,13 +1,15 @@
 """Texts with classes in a table."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from distildoc.data.imperfect import imbalanced, with_wrong_labels
 from distildoc.data.loader import Loader
-from distildoc.data.pageset import check_pages, hold_out, per_class
+from distildoc.data.pageset import PageSet, check_pages, hold_out, of_classes, per_class
 from distildoc.data.readers.table import read
 from distildoc.schema.errors import InputError
 from distildoc.schema.texts import TextInput, texts_of
@@ -68,8 +70,37 @@ def test_bad_rows_wait_until_they_are_counted(table: Path) -> None:
 
 def test_a_table_of_bad_rows_alone_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("text,label\n,0\none\ntwo\n")
-    with pytest.raises(InputError, match="no row with a text in the column 'text'; row 2 is the first that cannot"):
+    with pytest.raises(InputError, match=r"no row with a text in the column 'text'; 2 rows cannot be used, the first since .*line \d"):
         read(path=tmp_path / "bad.csv")
+
+
+def test_a_table_without_any_class_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bare.csv").write_text("text,label\na,\nb,\n")
+    with pytest.raises(InputError, match=r"2 rows cannot be used, the first since .* has no class; drop the row"):
+        read(path=tmp_path / "bare.csv")
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda pages: per_class(pages, 3, seed=0),
+        lambda pages: of_classes(pages, ["a"]),
+        lambda pages: imbalanced(pages, 2.0, seed=0),
+        lambda pages: with_wrong_labels(pages, 0.2, seed=0),
+    ],
+    ids=["per_class", "of_classes", "imbalanced", "with_wrong_labels"],
+)
+def test_bad_rows_are_counted_whatever_part_of_a_table_is_asked_for(
+    choose: Callable[[PageSet], PageSet], tmp_path: Path
+) -> None:
+    rows = [f"text {number},{'ab'[number % 2]}" for number in range(10)]
+    (tmp_path / "some.csv").write_text("\n".join(["text,label", *rows, "no class,", "too,many,fields"]) + "\n")
+    chosen = choose(read(path=tmp_path / "some.csv"))
+    with pytest.raises(InputError, match=r"2 of \d+ cannot be read"):
+        check_pages(chosen, skip_bad=False)
+    kept, failed = check_pages(chosen, skip_bad=True)
+    assert {page.number for page in failed} == {11, 12}
+    assert all(page.label for page in kept.pages)
 
 
 def test_batches_hold_the_bytes_and_stay_the_same_after_a_skip(table: Path) -> None:

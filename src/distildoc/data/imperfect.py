@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from distildoc.data.pageset import PageSet
+from distildoc.data.unreadable import is_nameless
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import Page
 
@@ -50,7 +51,7 @@ def imbalanced(pages: PageSet, ratio: float, *, seed: int) -> PageSet:
     for place, label in enumerate(np.random.default_rng(seed).permutation(sorted(members)).tolist()):
         count = max(1, round(most * ratio ** (-place / (len(members) - 1))))
         kept.update(page.id for page in sorted(members[label], key=lambda page: _draw("kept", page.id, seed))[:count])
-    left = tuple(page for page in pages.pages if page.id in kept)
+    left = tuple(page for page in pages.pages if page.id in kept or is_nameless(page))
     return replace(pages, pages=left, name=f"{pages.name}, imbalanced 1 : {ratio:g}")
 
 

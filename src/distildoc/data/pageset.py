@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from distildoc.data.unreadable import is_nameless
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.labels import LabelMap
 from distildoc.schema.pages import FailedPage, Page, Region
@@ -96,7 +96,8 @@ def per_class(pages: PageSet, count: int, *, seed: int) -> PageSet:
 
     The recipe of DistilDoc's 1,000 pages a class (arXiv:2406.08226, section 4): NumPy's default generator permutes
     the pages, as `datasets.Dataset.shuffle(seed)` does, so that the same rows in the same order give their subset.
-    Raises InputError where a class has fewer pages, or where pages have no class of their own, as in layout data.
+    Nameless pages (data/unreadable.py) stay, to be counted. Raises InputError where a class has fewer pages, or where
+    pages have no class of their own, as in layout data.
     """
     if all(page.label is None for page in pages.pages):
         raise InputError(f"{pages.name}: pages have no class of their own, so none can be kept per class; leave it out")
@@ -111,7 +112,9 @@ def per_class(pages: PageSet, count: int, *, seed: int) -> PageSet:
     chosen = []
     for index in np.random.default_rng(seed).permutation(len(pages)):
         page = pages.pages[index]
-        if page.label is not None and taken[page.label] < count:
+        if is_nameless(page):
+            chosen.append(page)
+        elif page.label is not None and taken[page.label] < count:
             taken[page.label] += 1
             chosen.append(page)
     return replace(pages, pages=tuple(chosen), name=f"{pages.name}, {count} a class")
@@ -122,7 +125,7 @@ def of_classes(pages: PageSet, classes: Collection[str]) -> PageSet:
     for name in classes:
         if not any(page.label == name for page in pages.pages):
             raise InputError(f"{pages.name}: no page of class '{name}' to keep; {closest(name, pages.labels)}")
-    return _where(pages, lambda page: page.label in classes)
+    return _where(pages, lambda page: page.label in classes or is_nameless(page))
 
 
 def some(pages: PageSet, count: int, *, seed: int) -> PageSet:
@@ -199,24 +202,6 @@ def check_pages(
     kept = _where(pages, lambda page: page.id not in bad)
     _check_left(pages, kept)
     return kept, failed
-
-
-def labelled(page: Page | FailedPage, label: str | None) -> Page:
-    """The page with its class; a failed one becomes a page that raises its reason when its pixels are asked for.
-
-    So a data set can hold damaged files until `check_pages` counts them.
-    """
-    if isinstance(page, Page):
-        return replace(page, label=label)
-    return Page(page.id, page.source, page.number, _Unreadable(page.reason), label)
-
-
-@dataclass(frozen=True)
-class _Unreadable:
-    reason: str
-
-    def __call__(self, longest_px: int | None) -> Image.Image:
-        raise InputError(self.reason)
 
 
 def _decoded(page: Page) -> FailedPage | None:

@@ -7,7 +7,8 @@ of the class. Ids are paths relative to PATH.
 from collections.abc import Iterator
 from pathlib import Path
 
-from distildoc.data.pageset import PageSet, labelled
+from distildoc.data.pageset import PageSet
+from distildoc.data.unreadable import labelled
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.pages import Page
 from distildoc.schema.sources import SUFFIXES, file_pages, page_files

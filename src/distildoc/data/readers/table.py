@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from distildoc.data.pageset import PageSet, labelled
+from distildoc.data.pageset import PageSet
+from distildoc.data.unreadable import labelled, reason_of
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.tables import is_table, table_rows_or_faults
@@ -34,8 +35,8 @@ def read(
         else:
             pages.append(_page(found, file, number, names))
     if all(page.text is None for page in pages):
-        first = f"; row {pages[0].number} is the first that cannot be read" if pages else ""
-        raise InputError(f"{file}: no row with a text in the column '{text}'{first}")
+        why = f"; {len(pages)} rows cannot be used, the first since {reason_of(pages[0])}" if pages else ""
+        raise InputError(f"{file}: no row with a text in the column '{text}'{why}")
     repairs = (f"{file}: {len(empty)} rows without text left out, first row {empty[0]}",) if empty else ()
     labels = sorted({page.label for page in pages if page.label is not None})
     return PageSet(tuple(pages), tuple(labels), file.name, repairs)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from distildoc.data.pageset import PageSet, labelled
+from distildoc.data.pageset import PageSet
+from distildoc.data.unreadable import labelled
 from distildoc.schema.sources import pages_from
 
 

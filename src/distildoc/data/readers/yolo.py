@@ -13,8 +13,9 @@ from pathlib import Path
 import yaml
 
 from distildoc.data.annotations import Repair, Repairs, mended
-from distildoc.data.pageset import PageSet, labelled
+from distildoc.data.pageset import PageSet
 from distildoc.data.readers.folder import subfolders
+from distildoc.data.unreadable import labelled
 from distildoc.schema.errors import InputError, closest
 from distildoc.schema.images import ImageFile, one_line
 from distildoc.schema.pages import FailedPage, Page, Region
