@@ -7,7 +7,7 @@ classes together. The test pages are read as well, to say how good the teachers 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ class Fixed:
         self.labels = bundle.labels
         self._found = {one.page.id: one for one in bundle.raw(pages.pages) if isinstance(one, Layout)}
 
-    def __call__(self, pages: Any) -> Any:
+    def __call__(self, pages: Iterable[Page]) -> Iterator[Layout]:
         return (self._found[page.id] for page in pages)
 
 

@@ -70,7 +70,9 @@ def test_bad_rows_wait_until_they_are_counted(table: Path) -> None:
 
 def test_a_table_of_bad_rows_alone_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("text,label\n,0\none\ntwo\n")
-    with pytest.raises(InputError, match=r"no row with a text in the column 'text'; 2 rows cannot be used, the first since .*line \d"):
+    with pytest.raises(
+        InputError, match=r"no row with a text in the column 'text'; 2 rows cannot be used, the first since .*line \d"
+    ):
         read(path=tmp_path / "bad.csv")
 
 

@@ -73,6 +73,13 @@ def test_the_surest_proposals_join_the_targets(layout_batch: Batch) -> None:
     assert all(torch.equal(found.targets[name], value) for name, value in layout_batch.targets.items())
 
 
+def test_a_second_term_of_its_kind_is_refused(layout_batch: Batch) -> None:
+    view = View({}, {TAP: said(5, 6, 4)})
+    method = RoiKD(1.0, top=2, tap=TAP, columns=(0, 1, 2, 3))
+    with pytest.raises(ConfigError, match="two terms give the student boxes to look at; keep one"):
+        method.relabel(method.relabel(layout_batch, view), view)
+
+
 def test_a_student_like_its_teacher_says_the_same_of_its_proposals(layout_pair_of: PairOf, layout_batch: Batch) -> None:
     """Teacher's answers come from its own forward, the student's from boxes that were handed to it."""
     pair = layout_pair_of("r-cnn", "r-cnn")

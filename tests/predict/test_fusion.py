@@ -13,9 +13,11 @@ from distildoc.predict.files import predict_files
 from distildoc.predict.fusion import FusedLayouts, fused
 from distildoc.predict.layout import OnnxLayout
 from distildoc.predict.open import open_bundle
+from distildoc.schema.bundle import Bundle, Graph, read_bundle
 from distildoc.schema.errors import InputError
 from distildoc.schema.pages import FailedPage, Page
 from distildoc.schema.predictions import Layout
+from distildoc.schema.preprocess import Preprocess
 
 LABELS = ("Text", "Table")
 SEEN = [  # by detector: box, class, score
@@ -111,6 +113,7 @@ def test_classes_in_another_order_are_the_same_classes():
     class Fixed:
         def __init__(self, labels, rows):
             self.labels, self._rows, self.thresholds = labels, rows, {}
+            self.bundle = Bundle("detection", labels, Preprocess(8, 8), 1.0, Graph("g", (), (), 18), {})
 
         def raw(self, pages):
             return (layout(self._rows, self.labels, page) for page in pages)
@@ -131,6 +134,13 @@ def test_labels_for_pages_without_any_come_from_the_command_line(two, tmp_path):
     assert done.exit_code == 0, done.output
     content = json.loads((tmp_path / "out" / "predictions.coco.json").read_text())
     assert [round(one["score"], 3) for one in content["annotations"]] == [0.6, 0.3]
+    both = " + ".join(read_bundle(folder).id for folder in two)
+    assert content["info"]["description"] == f"layout bundle {both}"
+
+
+def test_a_bundle_that_is_named_twice_is_refused(two, tmp_path):
+    with pytest.raises(InputError, match="second: that bundle is named twice"):
+        open_bundle(two[0], others=[two[1], two[1]])
 
 
 def test_a_classifier_has_nobody_to_answer_with(bundle, two, folder, tmp_path):

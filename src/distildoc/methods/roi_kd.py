@@ -65,7 +65,12 @@ class RoiKD:
         return student
 
     def relabel(self, batch: Batch, teacher: View | Sequence[View]) -> Batch:
-        """The batch with the boxes of the teacher that the student's second stage is to look at."""
+        """The batch with the boxes of the teacher that the student's second stage is to look at.
+
+        Raises ConfigError where another term has put some there.
+        """
+        if "rois" in batch.targets:
+            raise ConfigError("roi_kd: two terms give the student boxes to look at; keep one of them")
         return replace(batch, targets={**batch.targets, "rois": self._given(teacher)[0]})
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:

@@ -118,7 +118,7 @@ def predict_files(
     results = _results(opened(stream), _words_of(described.task, writers, ocr=ocr, threads=threads))
     counts = Counter[str]()
     with new_files(Path(out)) as part:
-        for result in _written(results if skip_bad else _all_readable(results), writers, part, described):
+        for result in _written(results if skip_bad else _all_readable(results), writers, part, opened.bundle):
             counts[_state(result)] += 1
             progress(counts.total(), total)
     return Summary(

@@ -11,7 +11,7 @@ Paper: Solovyev et al. 2021, arXiv:1910.13302, section 3; the score is its equat
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from itertools import tee
 from pathlib import Path
 
@@ -30,29 +30,41 @@ IOU = 0.55  # of the paper
 LEAST = 0.05  # score of a region that takes part
 
 
+@dataclass(frozen=True)
+class Bundles(Bundle):
+    """What the first of several bundles says, under the names of all."""
+
+    ids: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return " + ".join(self.ids)
+
+
 class FusedLayouts:
     """Bundles of the same classes, in any order, as one: their regions are fused, then cut at the first's thresholds.
 
-    Each bundle reads pages at its own size. Raises InputError where their classes differ.
+    Each bundle reads pages at its own size. Raises InputError where their classes differ, or one is named twice.
     """
 
     def __init__(self, members: Sequence[OnnxLayout], folders: Sequence[Path]) -> None:
         first = members[0]
+        ids: list[str] = []
         for member, folder in zip(members, folders, strict=True):
             if set(member.labels) != set(first.labels):
                 only = sorted(set(member.labels) ^ set(first.labels))
                 raise InputError(f"{folder}: bundles that answer as one need the same classes, and not all have {only}")
+            if member.bundle.id in ids:
+                raise InputError(f"{folder}: that bundle is named twice; name each once")
+            ids.append(member.bundle.id)
         self._members = tuple(members)
         self.thresholds: Mapping[str, float] = first.thresholds
-
-    @property
-    def bundle(self) -> Bundle:
-        """The first one, which says what the others are to say as well."""
-        return self._members[0].bundle
+        said = {field.name: getattr(first.bundle, field.name) for field in fields(first.bundle)}
+        self.bundle = Bundles(**said, ids=tuple(ids))
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self._members[0].labels
+        return self.bundle.labels
 
     def __call__(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """What is worth showing: `raw`, with the thresholds and the overlap of the first bundle applied."""
