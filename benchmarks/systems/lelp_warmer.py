@@ -7,7 +7,7 @@ Of the temperatures of KD and the settings of LELP that with the higher mean acc
 compared; differences are paired by seed and page (paired.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import paired
@@ -36,28 +36,33 @@ TRIED = (
 
 
 def facts_of(results: Results) -> dict[str, Any]:
+    claim = "With two classes and few pages LELP beats KD, each at its best temperature (third try)"
+    return compared(results, STUDY, claim=claim, holds=verdict, tried=TRIED)
+
+
+def compared(
+    results: Results, study: str, *, claim: str, holds: Callable[[Mapping[str, Any]], bool | str], tried: str
+) -> dict[str, Any]:
+    """LELP and KD, each as the validation pages choose it; `holds` judges the difference of both."""
     arms, found, scores = paired.scored(results)
     best = {"kd": paired.best_of(arms, KD), "lelp": paired.best_of(arms, LELP)}
     gain = paired.difference(found[best["lelp"]], found[best["kd"]])
     return {
-        "study": STUDY,
+        "study": study,
         "training_minutes": paired.minutes(results),
         "test_pages": len(paired.tables_of(arms["supervised"])[0]),
-        "claims": [
-            {
-                "claim": "With two classes and few pages LELP beats KD, each at its best temperature (third try)",
-                "ours": {"LELP - KD": gain},
-                "holds": verdict(gain),
-                "tried": TRIED,
-            }
-        ],
+        "claims": [{"claim": claim, "ours": {"LELP - KD": gain}, "holds": holds(gain), "tried": tried}],
         "chosen": best,
         **scores,
     }
 
 
 def page(facts: Mapping[str, Any]) -> str:
-    lines = ["# LELP, the third try", "", *INTRODUCTION.strip().splitlines(), ""]
+    return page_of(facts, "LELP, the third try", INTRODUCTION)
+
+
+def page_of(facts: Mapping[str, Any], title: str, introduction: str) -> str:
+    lines = [f"# {title}", "", *introduction.strip().splitlines(), ""]
     lines += paired.score_lines(facts, NAMES)
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     chosen = " and ".join(NAMES[name] for name in facts["chosen"].values())

@@ -1,0 +1,48 @@
+"""LELP (arXiv:2409.20449) with 16 classes, the second try, and docs/systems/lelp_sixteen.md.
+
+    distildoc study run studies/systems/lelp_sixteen.yaml
+    python benchmarks/systems/lelp_sixteen.py runs/lelp_sixteen              (10 seconds)
+
+Of the temperatures of KD and the settings of LELP that with the higher mean accuracy on the validation pages is
+compared; differences are paired by seed and page (paired.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import paired
+from lelp import no_gain
+from lelp_warmer import compared, page_of
+
+from distildoc.study.results import Results
+
+STUDY = "studies/systems/lelp_sixteen.yaml"
+TRIED = (
+    "the first try (lelp.yaml: a small student, LELP with S 8, beta 0.5 at temperature 1); here a student as large as "
+    "its teacher, KD at 1, 4 and 10, LELP with S 8, beta 0.5 at 1, 4 and 10 and with S 3, beta 1 at 4 and 10, chosen on "
+    "validation pages"
+)
+
+
+def facts_of(results: Results) -> dict[str, Any]:
+    claim = "With 16 classes there is nothing to gain over KD, and nothing lost (second try)"
+    return compared(results, STUDY, claim=claim, holds=no_gain, tried=TRIED)
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    return page_of(facts, "LELP with sixteen classes, the second try", INTRODUCTION)
+
+
+INTRODUCTION = """
+Made by `python benchmarks/systems/lelp_sixteen.py` from
+[the result file](../../benchmarks/results/systems/lelp_sixteen.json), of the study
+[studies/systems/lelp_sixteen.yaml](../../studies/systems/lelp_sixteen.yaml) of the method [lelp](../methods/lelp.md).
+
+The authors claim gains for few classes and none from ten on. In [the first try](lelp.md) LELP lost three points to KD
+with sixteen classes: it had one setting at temperature 1, where KD chose its temperature. Here both choose, with pages,
+networks and training of [the third try with two classes](lelp_warmer.md), 25 pages of each of sixteen classes.
+"""
+
+
+if __name__ == "__main__":
+    paired.main(__doc__, "lelp_sixteen", facts_of, page)
