@@ -19,7 +19,7 @@ from distildoc.study.results import Results
 STUDY = "studies/systems/lelp_sixteen.yaml"
 TRIED = (
     "the first try (lelp.yaml: a small student, LELP with S 8, beta 0.5 at temperature 1); here a student as large as "
-    "its teacher, KD at 1, 4 and 10, LELP with S 8, beta 0.5 at 1, 4 and 10 and with S 3, beta 1 at 4 and 10, chosen on "
+    "its teacher, KD at 1, 4 and 10, LELP with S 8, beta 0.5 at 1, 4, 10 and with S 3, beta 1 at 4 and 10, chosen on "
     "validation pages"
 )
 
