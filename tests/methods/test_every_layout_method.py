@@ -1,31 +1,29 @@
 """What holds for every method of detectors in the table; a new one is tested here by naming the task in its TASKS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from layout_cases import CLOCK, LAYOUT_METHODS, Case, PairOf, every_method, gradients, own_pair
+from torch import Tensor
 
 from distildoc.core.batch import Batch
-from distildoc.core.clock import Clock, constant
-from distildoc.core.method import Losses, Method, Relabels, Term
+from distildoc.core.clock import constant
+from distildoc.core.method import Relabels, Term
 from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.losses.precision import full
-from distildoc.methods import METHODS, method_module, tasks_of
+from distildoc.methods import method_module
 from distildoc.models.load import load_model, save_model
 from distildoc.schema.errors import ConfigError
 from distildoc.teach.check import check_terms, teacher_taps
-from distildoc.teach.distiller import NOBODY, Distiller, adapted
+from distildoc.teach.distiller import Distiller
 from distildoc.teach.live import Live
 
-CLOCK = Clock(0, 10, 0.0)
-LAYOUT_METHODS = [name for name in METHODS if "detection" in tasks_of(method_module(name))]
 OTHER_PAIRS = [("rt-detr", "d-fine"), ("d-fine-2", "d-fine"), ("d-fine", "r-cnn"), ("r-cnn", "r-cnn")]
-OWN_PAIR = {"roi_kd": ("r-cnn", "r-cnn")}  # methods for one kind of detectors, which takes the place of D-FINEs
 RATES = {"roi_kd": 5e-4}  # where both networks say nearly nothing at first, and a larger step leads past the teacher
 REFUSED = {  # pairs that a method says it is not for, and the words it says it with
     ("simkd_layout", "d-fine-2", "d-fine"): "take models with the same strides",
@@ -40,44 +38,6 @@ NOT_ZERO_AT_AGREEMENT = {
     "supervised": "its targets are regions, not the teacher",
     "pseudo_labels": "its targets are regions that the teacher names, and the student's own loss is never 0",
 }
-every_method = pytest.mark.parametrize("name", LAYOUT_METHODS)
-PairOf = Callable[..., Pair]
-
-
-class Case:
-    """A method at work on a pair of detectors."""
-
-    def __init__(self, name: str, pair: Pair) -> None:
-        assert pair.teacher is not None
-        torch.manual_seed(0)  # of whatever the method learns
-        self.method: Method = method_module(name).build(pair)
-        terms = [Term(name, self.method, constant(1.0))]
-        self.teacher_model = pair.teacher
-        needs = self.method.needs
-        self.teacher = Live(pair.teacher, taps=teacher_taps(terms), outputs=needs.teacher_outputs)
-        self.distiller = Distiller(adapted(pair.student, terms), terms)
-
-    def __call__(self, batch: Batch) -> tuple[Tensor, Losses]:
-        torch.manual_seed(1)  # of denoising queries and drawn proposals
-        total, losses = self.distiller(batch, self.teacher(batch), CLOCK)
-        return total, losses
-
-    def views(self, batch: Batch) -> tuple[Batch, View, View]:
-        """The batch as methods see it, the student's View and the teacher's, detached."""
-        teacher = self.teacher(batch) if self.method.needs.teacher else NOBODY
-        with torch.no_grad():
-            batch, student = self.distiller.look(batch, teacher, CLOCK)
-        return batch, student, teacher
-
-
-def own_pair(layout_pair_of: PairOf, name: str, teacher: str | None = None) -> Pair:
-    """D-FINEs, or the detectors that a method is for; `teacher` none for a student alone."""
-    student, usual = OWN_PAIR.get(name, ("d-fine", "d-fine"))
-    return layout_pair_of(student, teacher or usual)
-
-
-def gradients(module: nn.Module) -> dict[str, Tensor]:
-    return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
 
 
 def check_gradients(name: str, pair: Pair, batch: Batch) -> None:
