@@ -64,7 +64,17 @@ def test_cost_of_every_method_was_measured(name: str) -> None:
     assert cost["over"] == ("kd" if "classification" in tasks_of(method_module(name)) else layouts)
 
 
-def test_method_that_cannot_be_built_for_two_small_networks_says_so() -> None:
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_of_ours_leaves_open_what_it_needs(name: str) -> None:
+    assert needs_of(method_module(name)) != ["depends on the models"]
+
+
+def test_methods_for_one_kind_of_models_tell_the_needs_they_have_there() -> None:
+    assert needs_of(method_module("roi_kd")) == ["teacher features: head.rois"]
+    assert needs_of(method_module("gates")) == []
+
+
+def test_method_that_can_be_built_for_none_of_the_small_networks_says_so() -> None:
     picky = ModuleType("picky")
 
     def build(pair: object) -> None:

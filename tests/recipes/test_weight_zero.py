@@ -17,7 +17,6 @@ REPLACES = {  # these change the student at any weight, so there is no equal run
     "lelp": "it gives the student a head of sub-classes",
     "vam": "it puts scales into the student's layers",
     "one": "it splits the student into branches",
-    "gates": "it is for mixtures of experts",
 }
 TAUGHT = [
     name

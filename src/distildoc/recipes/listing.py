@@ -5,8 +5,9 @@ from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from types import ModuleType
+from typing import Any
 
-from distildoc.core.method import Finishes, Paper, Surveys
+from distildoc.core.method import Finishes, Method, Paper, Surveys
 from distildoc.core.pair import Pair
 from distildoc.methods import method_module, method_names, tasks_of
 from distildoc.models.build import build_model
@@ -22,6 +23,9 @@ from distildoc.tasks.detection import detection
 Row = dict[str, object]
 SIZE = (64, 64)
 LABELS = ("a", "b")
+# students that methods are built for, in the order in which they are tried
+CLASSIFIERS = ("cnn-micro", "hme")
+DETECTOR_SETTINGS: dict[str, dict[str, Any]] = {"d-fine-micro": {"queries": 4}, "mask-rcnn-micro": {"masks": False}}
 
 
 def method_rows() -> list[Row]:
@@ -47,12 +51,22 @@ def measured() -> dict[str, Row]:
 
 
 def needs_of(module: ModuleType) -> list[str]:
-    """What a method asks for with its default settings, in words, from building it for two small models."""
-    pair = _pages_pair() if "classification" in tasks_of(module) else _layout_pair()
-    try:
-        method = module.build(pair)
-    except InputError:
-        return ["depends on the models"]
+    """What a method asks for with its default settings, in words, from building it for the first small pair it takes.
+
+    Most take CNNs or D-FINEs; some are for a mixture of experts alone, or for two-stage detectors.
+    """
+    of_pages = "classification" in tasks_of(module)
+    for name in CLASSIFIERS if of_pages else DETECTOR_SETTINGS:
+        pair = _pages_pair(name) if of_pages else _layout_pair(name)
+        try:
+            method = module.build(pair)
+        except InputError:
+            continue
+        return _in_words(module, method, pair)
+    return ["depends on the models"]
+
+
+def _in_words(module: ModuleType, method: Method, pair: Pair) -> list[str]:
     needs = method.needs
     found = {
         "teacher outputs": needs.teacher and needs.teacher_outputs,
@@ -89,14 +103,14 @@ def model_rows() -> list[Row]:
 
 
 @cache
-def _pages_pair() -> Pair:
-    student, teacher = (build_model("cnn-micro", labels=LABELS, size=SIZE, seed=seed) for seed in (0, 1))
+def _pages_pair(name: str) -> Pair:
+    student, teacher = (build_model(n, labels=LABELS, size=SIZE, seed=s) for s, n in enumerate((name, "cnn-micro")))
     return Pair(student, teacher, classification(LABELS), SIZE)
 
 
 @cache
-def _layout_pair() -> Pair:
-    models = [build_detector("d-fine-micro", labels=LABELS, size=SIZE, seed=seed, queries=4) for seed in (0, 1)]
+def _layout_pair(name: str) -> Pair:
+    models = [build_detector(name, labels=LABELS, size=SIZE, seed=seed, **DETECTOR_SETTINGS[name]) for seed in (0, 1)]
     return Pair(models[0], models[1], detection(LABELS), SIZE, dict.fromkeys(LABELS, 0.5))
 
 
