@@ -28,13 +28,13 @@ NAMES = {
 CONTROLS = ("mse", "no_")  # begin the names of arms that stand against the method
 AGAIN = (
     "the first try (diffkd.yaml: real pages, 360 steps) and the second (diffkd_more.yaml: generated pages, 720 steps, "
-    "two settings of every kind chosen on validation pages, three seeds); here that setting with eight new seeds"
+    "two settings of every kind chosen on validation pages, three seeds); here that setting with new seeds"
 )
 TRIED = {
     "The noise adapter and the auto-encoder each help (second try)": (
         ("no_adapter", "no_code"),
         "the first try (diffkd.yaml: real pages, 360 steps, three seeds); here the setting and the weight in which "
-        "DiffKD gained something, and eight new seeds",
+        "DiffKD gained something, and new seeds",
     ),
     "Denoising before comparing beats plain MSE with the same adapters (third try)": (("mse",), AGAIN),
     "DiffKD beats labels alone and vanilla KD (third try)": (("supervised", "kd"), AGAIN),
