@@ -141,8 +141,8 @@ def _with_caches(jobs: tuple[Job, ...], folder: Path, wanted: bool, found: set[s
     """The jobs, those with a teacher reading what it said from a folder, and the jobs that fill these folders.
 
     A folder that nobody will read any more is not filled. One belongs to all terms that read it, so that a method that
-    joins a study later finds the features it compares; not to those of `found`, which stand for the run of their search:
-    where one search ends, the others go on reading the folder that was filled for all.
+    joins a study later finds the features it compares. It does not belong to those of `found`: where one search ends,
+    the others go on reading the folder that was filled for all.
     """
     keys = {job.key: cache_key(job.runs[0], job.after) if wanted else None for job in jobs}
     terms = {
