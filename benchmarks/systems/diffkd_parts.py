@@ -96,9 +96,9 @@ DiffKD without either part. The controls have the weight of DiffKD and no choice
 READING = """
 Neither part can be told to help: without the noise adapter, and without the auto-encoder, students are as accurate as
 with it in the mean, and the seeds disagree on the sign. All three denoise, and all three are in the mean ahead of plain
-MSE with the same adapters, of KD and of labels alone. DiffKD is ahead of labels in all seeds, by interval and t-test; of
-MSE and of KD it is in four of five, with intervals above 0, but a t-test of the seeds does not tell these gains from
-none. Students of 4,618 weights differ much from seed to seed, those of labels alone most.
+MSE with the same adapters, of KD and of labels alone. DiffKD is ahead of labels in all seeds, by interval and t-test;
+of MSE and of KD it is in four of five, with intervals above 0, but a t-test of the seeds does not tell these gains from
+none. Students of 4,618 weights differ much from seed to seed.
 """
 
 
