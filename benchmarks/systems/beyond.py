@@ -31,6 +31,7 @@ from beyond_axes import (
     beyond_accuracy,
     exams_of,
     on_test_pages,
+    unseen_pages,
 )
 from beyond_claims import BASE, Draws, Place, claims_of, estimate
 from beyond_page import draw, page
@@ -133,7 +134,8 @@ def weights_of(results: Results) -> dict[str, dict[str, float]]:
 
 def facts_of(results: Results, stopped: Results, weights: Results, corpus: Path) -> dict[str, Any]:
     config = RunFolder(results.entries[0].folder).config()
-    exams, tail = exams_of(config, model_of(results.entries[0]).labels, corpus), rarest(results)
+    labels = model_of(results.entries[0]).labels
+    exams, tail = exams_of(config, labels, unseen_pages(corpus, labels)), rarest(results)
     entries = [*results.entries, *stopped.entries]
     draws = all_measured(entries, exams, tail)
     teachers = {entry.name: entry.report() for entry in (*results.before, *stopped.before)}

@@ -1,4 +1,4 @@
-"""What a student of studies/systems/beyond.yaml is worth on every axis, on the pages as they are and on draws of them.
+"""What a student of studies/systems/beyond*.yaml is worth on every axis, on the pages as they are and on draws of them.
 
 All students of the study see the same pages, which are decoded, damaged and drawn once. Accuracies, and the expected
 calibration error before any temperature is fitted. Pages are damaged as in `exams: corruptions`, attacked as in `exams:
@@ -43,7 +43,7 @@ Drawn = dict[str, Floats]  # score -> on the pages as they are, then on every dr
 
 @dataclass(frozen=True)
 class Exams:
-    """Pages in batches: the test pages; some of them under each kind of damage; three splits of unseen classes."""
+    """Pages in batches: the test pages; some of them under each kind of damage; three splits of unseen pages."""
 
     labels: tuple[str, ...]
     test: Sequence[Batch]
@@ -52,13 +52,17 @@ class Exams:
     unseen: tuple[str, ...]
 
 
-def exams_of(config: RunConfig, labels: tuple[str, ...], corpus: Path) -> Exams:
-    """The pages of a run of the study; `corpus` has the classes that no student has seen."""
-    test = test_pages(config.data, labels)
+def unseen_pages(corpus: Path, labels: tuple[str, ...]) -> list[PageSet]:
+    """Pages of a corpus of the classes that are not among `labels`: to learn a probe from, to choose on, to test it."""
     known = LabelMap({}, drop=tuple(labels))
-    probe = [
+    return [
         per_class(relabel(read(path=corpus, split=split), known), count, seed=0) for split, count in PROBE_PAGES.items()
     ]
+
+
+def exams_of(config: RunConfig, labels: tuple[str, ...], probe: Sequence[PageSet]) -> Exams:
+    """The pages of a run of the study; `probe` are three splits of pages of a kind that no student has seen."""
+    test = test_pages(config.data, labels)
     return Exams(
         labels,
         batches_of(config, test)(),

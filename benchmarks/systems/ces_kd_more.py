@@ -9,7 +9,6 @@ intervals of all of its differences lie above 0 and a t-test of the seeds' diffe
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import paired
 from verdicts import verdict
 
 from distildoc.study.results import Results
-from distildoc.study.statistics import places_of
 
 STUDENTS = ("nano", "micro")  # of the second try, and of the first
 CONTROLS = ("ces_reversed", "ces_random")
@@ -97,11 +95,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "test_accuracy": {
             student: {name: paired.estimate(values) for name, values in each.items()} for student, each in found.items()
         },
-        "places": [
-            {**dict(at), "gains": {name: paired.rounded(asdict(gain)) for name, gain in place.gains.items()}}
-            for at, place in places_of(results).items()
-            if dict(at)["method"] not in CONTROLS
-        ],
+        "places": paired.gains_of(results, CONTROLS),
     }
 
 

@@ -215,7 +215,8 @@ for it: its cosine is near 0 all the way. Behind r, which is linear, the first s
 change next to nothing; r was trained for the last step. The predictor has layers that a linear map has not, so the
 smaller error is no proof that it is denoising. Nothing was tuned: the weights are the paper's, in a regime far from its
 own (ImageNet, 100 epochs), and the test pages are too few to tell small gains from none. A second try, with longer
-training and more test pages, is on [its own page](diffkd_more.md).
+training and more test pages, is on [its own page](diffkd_more.md), and one of the adapter and the auto-encoder on
+[another](diffkd_parts.md).
 """
 
 

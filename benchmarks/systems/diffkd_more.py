@@ -64,7 +64,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "test_pages": len(like),
         "claims": claims(found, best),
         "chosen": best,
-        **paired.figures(results, arms, found, controls="mse"),
+        **paired.figures(results, arms, found, controls=("mse",)),
     }
 
 
@@ -102,8 +102,8 @@ DiffKD at the paper's weight of 1 is the most accurate arm on the validation and
 of plain MSE in all three seeds, with intervals above 0; but three seeds differ so much that a t-test of them does not
 tell these gains from none, and no claim is called shown. At weight 4 nothing is left of the gain. Plain MSE, and KD
 with the labels at full weight beside it, are in the mean below labels alone, so that what DiffKD is compared with is
-weak here. More seeds would be the next thing to try; pages, student, steps and weight changed together, so that none
-of them can be said to be the reason for the difference to the first try.
+weak here. More seeds are on [the page of DiffKD's parts](diffkd_parts.md). Pages, student, steps and weight changed
+together, so that none of them can be said to be the reason for the difference to the first try.
 """
 
 

@@ -56,9 +56,9 @@ def validated(entries: Sequence[Entry]) -> float:
 
 
 def minutes(results: Results) -> float:
-    """Training of all runs of a study together, one after the other."""
-    runs = [entry.run for entry in (*results.before, *results.entries) if entry.run is not None]
-    return round(sum(run.record["stages"]["train"]["seconds"] for run in runs) / 60, 1)  # type: ignore[index,call-overload]
+    """Training of all runs of a study together, those of its searches among them, one after the other."""
+    stages = [RunFolder(path.parent).stage("train") for path in results.folder.glob("runs/*/run.json")]
+    return round(sum(float(stage["seconds"]) for stage in stages if stage is not None) / 60, 1)
 
 
 def best_of(arms: Arms, names: Sequence[str]) -> str:
@@ -84,7 +84,11 @@ def estimate(values: np.ndarray) -> dict[str, Any]:
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    apart = ours - theirs
+    return tested(ours - theirs)
+
+
+def tested(apart: np.ndarray) -> dict[str, Any]:
+    """The estimate of a paired difference, and two tests of it against 0."""
     found = estimate(apart)
     return {
         **found,
@@ -120,10 +124,19 @@ def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def figures(results: Results, arms: Arms, found: Mapping[str, np.ndarray], *, controls: str = "") -> dict[str, Any]:
-    """What a study of one teacher and one student measured besides its claims; `controls` begins the names of arms that
-    are no methods.
-    """
+def gains_of(results: Results, controls: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Of every place what it gained over labels alone; `controls` begin the names of arms that are no methods."""
+    return [
+        {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
+        for at, place in places_of(results).items()
+        if not dict(at)["method"].startswith(controls)
+    ]
+
+
+def figures(
+    results: Results, arms: Arms, found: Mapping[str, np.ndarray], *, controls: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What a study of one teacher and one student measured besides its claims; `controls` as in gains_of."""
     teacher = results.before[0]
     report = teacher.report()
     assert report is not None
@@ -132,11 +145,7 @@ def figures(results: Results, arms: Arms, found: Mapping[str, np.ndarray], *, co
         "student": parameters(arms["supervised"][0]),
         "validation_accuracy": {name: round(validated(own), 4) for name, own in arms.items()},
         "test_accuracy": {name: estimate(values) for name, values in found.items()},
-        "places": [
-            {**dict(at), "gains": {name: rounded(asdict(gain)) for name, gain in place.gains.items()}}
-            for at, place in places_of(results).items()
-            if not (controls and dict(at)["method"].startswith(controls))
-        ],
+        "places": gains_of(results, controls),
     }
 
 

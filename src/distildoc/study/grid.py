@@ -42,6 +42,12 @@ class Place:
     def name(self) -> str:
         return "-".join(self.at.values())
 
+    @property
+    def searches_features(self) -> bool:
+        """Whether a trial may compare other features than the run of its search, which a cache would lack."""
+        deciding = (".method", ".draws", ".weights")  # of gradient_features, whose weights are features
+        return any("tap" in name or name.endswith(deciding) for name in self.space)
+
 
 @dataclass(frozen=True)
 class Planned:

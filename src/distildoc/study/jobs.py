@@ -86,7 +86,7 @@ def plan(study: StudyConfig, folder: Path) -> Plan:
     for cell in cells:
         runs.setdefault(cell.run.key, _run("cell", cell.run, folder, cell.run.key in exported))
     jobs = (*runs.values(), *{job.key: job for job in searches}.values())
-    return Plan(grid, before, tuple(cells), _with_caches(jobs, folder, study.cache))
+    return Plan(grid, before, tuple(cells), _with_caches(jobs, folder, study.cache, _found(grid)))
 
 
 def _cells(grid: Grid) -> list[Cell]:
@@ -119,6 +119,13 @@ def _known(grid: Grid, place: Place, seed: int) -> Planned | None:
     return None if found is None else grid.planned(place, seed, found)
 
 
+def _found(grid: Grid) -> set[str]:
+    """Keys of the runs that compare what the run of their search compares, with settings that it found."""
+    places = [place for place in grid.places if place.space and not place.searches_features]
+    runs = [_known(grid, place, seed) for place in places for seed in grid.study.seeds]
+    return {run.key for run in runs if run is not None}
+
+
 def _run(kind: Kind, run: Planned, folder: Path, export: bool) -> Job:
     return Job(kind, run.name, run.key, run.folder(folder), (run.config,), run.after, export)
 
@@ -130,15 +137,18 @@ def _search(grid: Grid, place: Place) -> Job:
     return Job("search", f"search {place.name}", search_key(grid, place), path, (run.config,), run.after, place=place)
 
 
-def _with_caches(jobs: tuple[Job, ...], folder: Path, wanted: bool) -> tuple[Job, ...]:
+def _with_caches(jobs: tuple[Job, ...], folder: Path, wanted: bool, found: set[str]) -> tuple[Job, ...]:
     """The jobs, those with a teacher reading what it said from a folder, and the jobs that fill these folders.
 
     A folder that nobody will read any more is not filled. One belongs to all terms that read it, so that a method that
-    joins a study later finds the features it compares.
+    joins a study later finds the features it compares. It does not belong to those of `found`: where one search ends,
+    the others go on reading the folder that was filled for all.
     """
     keys = {job.key: cache_key(job.runs[0], job.after) if wanted else None for job in jobs}
     terms = {
-        key: [job.runs[0].terms for job in jobs if keys[job.key] == key] for key in keys.values() if key is not None
+        key: [job.runs[0].terms for job in jobs if keys[job.key] == key and job.key not in found]
+        for key in keys.values()
+        if key is not None
     }
     full = {key: of_terms(key, some) for key, some in terms.items()}
     read = {full[key] for job in jobs if (key := keys[job.key]) is not None and _will_train(job)}

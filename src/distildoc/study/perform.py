@@ -65,7 +65,7 @@ def _scorer(job: Job, place: Place, grid: Grid, screen: Screen) -> Callable[[Pla
     """Trains a run of a search and gives its score on the validation pages."""
     asked = grid.planned(place, grid.study.seeds[0])
     teacher = job.runs[0].teacher
-    filled = None if teacher is None or teacher.cache is None or _searches_features(place) else Path(teacher.cache)
+    filled = None if teacher is None or teacher.cache is None or place.searches_features else Path(teacher.cache)
 
     def score(run: Planned) -> float:
         same = cache_key(run.config, run.after) == cache_key(asked.config, asked.after)
@@ -77,12 +77,6 @@ def _scorer(job: Job, place: Place, grid: Grid, screen: Screen) -> Callable[[Pla
         return next(float(value) for name, value in record.items() if name.startswith("validation_"))
 
     return score
-
-
-def _searches_features(place: Place) -> bool:
-    """Whether a trial may compare other features than the run of its search, which a cache would lack."""
-    deciding = (".method", ".draws", ".weights")  # of gradient_features, whose weights are features
-    return any("tap" in name or name.endswith(deciding) for name in place.space)
 
 
 def _trained(config: RunConfig, folder: RunFolder, screen: Screen) -> str:
