@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cut_runs import Cut, Pages
 from layout_cases import LAYOUT_METHODS, Case, PairOf, every_method, gradients, own_pair
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -42,26 +43,6 @@ def draws_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every region gets the same denoising queries; they are drawn a batch, and no two cuts of pages draw alike."""
     monkeypatch.setattr(torch, "rand_like", lambda like, **_: torch.full_like(like, 0.5, dtype=torch.float32))
     monkeypatch.setattr(torch, "randint_like", lambda like, low, high, **_: torch.full_like(like, high - 1))
-
-
-class _Cut(Exception):
-    """The run was stopped."""
-
-
-class _Pages:
-    """Six pages in two batches, in another order in each epoch; `cut`: the run is stopped after the first epoch."""
-
-    def __init__(self, pages: Batch, *, cut: bool) -> None:
-        self.pages, self.cut = pages, cut
-
-    def __len__(self) -> int:
-        return 2
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        if self.cut and number == 1:
-            raise _Cut
-        order = torch.randperm(len(self.pages), generator=torch.Generator().manual_seed(number))
-        yield from (self.pages.select(rows) for rows in order.chunk(2)[skip:])
 
 
 class _Knowing:
@@ -118,7 +99,7 @@ def test_a_run_that_goes_on_ends_bit_for_bit_where_one_without_a_stop_does(
 ) -> None:
     pairs = [layout_pair_of(student) if student else own_pair(layout_pair_of, name) for _ in range(3)]
     _train(Case(name, pairs[0]), name, tmp_path / "straight")
-    with pytest.raises(_Cut):
+    with pytest.raises(Cut):
         _train(Case(name, pairs[1]), name, tmp_path / "stopped", cut=True)
     resumed = Case(name, pairs[2])
     state = _train(resumed, name, tmp_path / "stopped")
@@ -184,7 +165,7 @@ def _train(case: Case, name: str, folder: Path, *, cut: bool = False) -> TrainSt
     state = _begun(case, Optimisation(lr=0.01, weight_decay=0.01, ema=0.9))
     fit(
         state,
-        _Pages(_pages(name, UNLIKE), cut=cut),
+        Pages(_pages(name, UNLIKE), cut=cut),
         _Knowing(case) if case.method.needs.teacher else None,
         plan=Plan(2, clip_norm=1.0),
         checkpoints=Checkpoints(folder, identity="every method", every_seconds=None),

@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from cases import CASES, Case, PairOf, every_case, gradients, surveyed_pages, with_own_student
+from cut_runs import Cut, Pages
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -44,26 +45,6 @@ def _random_state_returns() -> Iterator[None]:
     torch.set_rng_state(before)
 
 
-class _Cut(Exception):
-    """The run was stopped."""
-
-
-class _Pages:
-    """Twelve pages in two batches, in another order in each epoch; `cut`: the run is stopped after the first epoch."""
-
-    def __init__(self, pages: Batch, *, cut: bool) -> None:
-        self.pages, self.cut = pages, cut
-
-    def __len__(self) -> int:
-        return 2
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        if self.cut and number == 1:
-            raise _Cut
-        order = torch.randperm(len(self.pages), generator=torch.Generator().manual_seed(number))
-        yield from (self.pages.select(rows) for rows in order.chunk(2)[skip:])
-
-
 @every_case
 def test_accumulated_batches_give_the_gradient_of_the_whole_one_or_are_refused(name: str, pair_of: PairOf) -> None:
     pages = surveyed_pages(pair_of("vit", "cnn"))
@@ -85,7 +66,7 @@ def test_a_run_that_goes_on_ends_bit_for_bit_where_one_without_a_stop_does(
     name: str, pair_of: PairOf, tmp_path: Path
 ) -> None:
     _train(Case(name, pair_of("cnn", "vit")), tmp_path / "straight")
-    with pytest.raises(_Cut):
+    with pytest.raises(Cut):
         _train(Case(name, pair_of("cnn", "vit")), tmp_path / "stopped", cut=True)
     resumed = Case(name, pair_of("cnn", "vit"))
     state = _train(resumed, tmp_path / "stopped")
@@ -160,7 +141,7 @@ def _train(case: Case, folder: Path, *, cut: bool = False) -> TrainState:
     state = _begun(case, Optimisation(lr=0.01, weight_decay=0.01, ema=0.9))
     fit(
         state,
-        _Pages(surveyed_pages(case.pair), cut=cut),
+        Pages(surveyed_pages(case.pair), cut=cut),
         case.teacher if case.method.needs.teacher else None,
         plan=Plan(2, clip_norm=1.0),
         checkpoints=Checkpoints(folder, identity="every method", every_seconds=None),

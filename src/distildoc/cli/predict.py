@@ -43,7 +43,8 @@ def predict(
     others: Annotated[
         list[Path] | None,
         typer.Option(
-            "--with", help="Layouts: another bundle whose regions are fused with this one's; may be repeated."
+            "--with",
+            help="Layouts: another bundle to fuse regions with; scores fall where they disagree, so set --threshold.",
         ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Layouts: read pages without text (extra ocr).")] = False,

@@ -36,7 +36,7 @@ from distildoc.core.view import View, one
 from distildoc.losses.logits import kl_from_logits
 from distildoc.losses.precision import full
 from distildoc.models.detectors.lent import bare_head
-from distildoc.models.detectors.rcnn.head import RcnnHead
+from distildoc.models.detectors.rcnn.head import RcnnHead, of_best_class
 from distildoc.schema.errors import ConfigError
 from distildoc.schema.labels import align
 
@@ -76,8 +76,7 @@ class RoiKD:
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         boxes, logits, offsets = self._given(teacher)
         there = (boxes[..., 2:] > 0).all(-1)
-        best = logits[..., :-1].argmax(-1)[..., None, None].expand(-1, -1, 1, 4)
-        off = (offsets - full(student.outputs["rois/offsets"]).gather(2, best)[:, :, 0]).abs().sum(-1)
+        off = (offsets - of_best_class(logits, full(student.outputs["rois/offsets"]))).abs().sum(-1)
         sure = 1 - logits.softmax(-1)[..., -1]
         classes = kl_from_logits(logits, student.outputs["rois/logits"], temperature=self.temperature)
         return {"class": _mean(classes, there), "box": _mean(sure * off, there)}

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distildoc.predict.layout import OnnxLayout
-from distildoc.predict.postprocess import overlaps, postprocess
+from distildoc.predict.layout import OnnxLayout, shown
+from distildoc.predict.postprocess import overlaps
 from distildoc.schema.bundle import Bundle
 from distildoc.schema.errors import InputError
 from distildoc.schema.labels import align
@@ -68,10 +68,7 @@ class FusedLayouts:
 
     def __call__(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """What is worth showing: `raw`, with the thresholds and the overlap of the first bundle applied."""
-        for found in self.raw(pages):
-            if isinstance(found, Layout):
-                found = postprocess(found, thresholds=self.thresholds, nms_iou=self.bundle.nms_iou)
-            yield found
+        return shown(self.raw(pages), thresholds=self.thresholds, nms_iou=self.bundle.nms_iou)
 
     def raw(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """All regions that were fused; a page that one bundle fails on has failed."""

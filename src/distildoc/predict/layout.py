@@ -61,11 +61,7 @@ class OnnxLayout:
 
     def __call__(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """What is worth showing: `raw`, with the thresholds and the overlap of the bundle applied."""
-        for found in self.raw(pages):
-            if isinstance(found, Layout):
-                yield postprocess(found, thresholds=self.thresholds, nms_iou=self.bundle.nms_iou)
-            else:
-                yield found
+        return shown(self.raw(pages), thresholds=self.thresholds, nms_iou=self.bundle.nms_iou)
 
     def raw(self, pages: Iterable[Page | FailedPage]) -> Iterator[Layout | FailedPage]:
         """All K regions of each page with their scores; an unreadable page comes back as a FailedPage in its place."""
@@ -87,6 +83,17 @@ class OnnxLayout:
             found = zip(*self.run(pixels, np.array([size for _, _, size in read], np.int64)), strict=True)
         for entry in chunk:
             yield entry if isinstance(entry, FailedPage) else _layout(entry[0], entry[2], self.labels, next(found))
+
+
+def shown(
+    answers: Iterable[Layout | FailedPage], *, thresholds: Mapping[str, float], nms_iou: float | None
+) -> Iterator[Layout | FailedPage]:
+    """Post-processed layouts; failed pages as they are."""
+    for found in answers:
+        if isinstance(found, Layout):
+            yield postprocess(found, thresholds=thresholds, nms_iou=nms_iou)
+        else:
+            yield found
 
 
 Measured = tuple[Page, NDArray[np.uint8], tuple[int, int]] | FailedPage

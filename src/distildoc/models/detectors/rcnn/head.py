@@ -157,8 +157,13 @@ def of_proposals(boxes: Tensor, logits: Tensor, offsets: Tensor) -> Tensor:
 
     boxes in shares of the input, (0.5, 0.5, 0, 0) where there is none.
     """
+    return torch.cat([boxes, logits, of_best_class(logits, offsets)], -1)
+
+
+def of_best_class(logits: Tensor, offsets: Tensor) -> Tensor:
+    """Offsets [B, R, 4] of the likeliest class but background, from logits [B, R, classes + 1] and all offsets."""
     best = logits[..., :-1].argmax(-1)[..., None, None].expand(-1, -1, 1, 4)
-    return torch.cat([boxes, logits, offsets.gather(2, best)[:, :, 0]], -1)
+    return offsets.gather(2, best)[:, :, 0]
 
 
 def _scores(logits: Tensor) -> Tensor:
