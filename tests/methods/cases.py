@@ -19,7 +19,7 @@ from distildoc.core.texts import Tokenise
 from distildoc.core.view import View
 from distildoc.methods import METHODS, method_module, tasks_of
 from distildoc.schema.texts import TextInput, text_page
-from distildoc.teach.check import teacher_taps
+from distildoc.teach.check import check_terms, teacher_taps
 from distildoc.teach.distiller import NOBODY, Distiller, adapted
 from distildoc.teach.ensemble import Experts
 from distildoc.teach.live import Live
@@ -129,3 +129,16 @@ def texts(count: int) -> Tensor:
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+def check_works(case: Case, batch: Batch) -> None:
+    """Finite scalars, a gradient into the student and none into the teacher."""
+    check_terms(case.distiller, case.teacher, sample=batch)
+    total, losses = case(batch)
+    total.backward()
+    assert losses
+    assert all(loss.shape == () and torch.isfinite(loss) for loss in losses.values())
+    found = gradients(case.distiller.student)
+    assert sum(gradient.abs().sum() for gradient in found.values()) > 0
+    assert all(torch.isfinite(gradient).all() for gradient in found.values())
+    assert not any(gradients(model) for model in case.teacher_models)

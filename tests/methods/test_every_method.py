@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cases import CASES, CLASSIFIERS_METHODS, CLOCK, Case, PairOf, every_case, gradients, with_own_student
+from cases import CASES, CLASSIFIERS_METHODS, CLOCK, Case, PairOf, check_works, every_case, gradients, with_own_student
 from torch import Tensor, nn
 
 from distildoc.core.batch import Batch
@@ -18,7 +18,7 @@ from distildoc.core.method import Paces, Term
 from distildoc.core.view import View
 from distildoc.methods import METHODS, method_module, tasks_of
 from distildoc.models.load import load_model, save_model
-from distildoc.teach.check import check_terms, teacher_taps
+from distildoc.teach.check import teacher_taps
 from distildoc.teach.distiller import Distiller
 from distildoc.teach.live import Live
 
@@ -57,16 +57,7 @@ def pair_of(pair_of: PairOf, request: pytest.FixtureRequest) -> PairOf:
 def test_gives_finite_scalars_and_a_gradient_into_the_student_alone(
     name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch
 ) -> None:
-    case = Case(name, pair_of(*networks))
-    check_terms(case.distiller, case.teacher, sample=batch)
-    total, losses = case(batch)
-    total.backward()
-    assert losses
-    assert all(loss.shape == () and torch.isfinite(loss) for loss in losses.values())
-    found = gradients(case.distiller.student)
-    assert sum(gradient.abs().sum() for gradient in found.values()) > 0
-    assert all(torch.isfinite(gradient).all() for gradient in found.values())
-    assert not any(gradients(model) for model in case.teacher_models)
+    check_works(Case(name, pair_of(*networks)), batch)
 
 
 @every_method

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cases import CLASSIFIERS_METHODS, VARIANTS, Case, Setup, gradients, setup_of, texts
+from cases import CLASSIFIERS_METHODS, VARIANTS, Case, Setup, check_works, setup_of, texts
 
 from distildoc.core.batch import Batch, Key
 from distildoc.core.model import Model
@@ -89,18 +89,6 @@ def batch() -> Batch:
     """Six of the texts that are surveyed, the last without a label here."""
     label = torch.tensor([0, 1, 2, 3, 4, -1])
     return Batch(texts(6), {"label": label}, tuple(Key(f"page{i}", 0) for i in range(6)))
-
-
-def check_works(case: Case, batch: Batch) -> None:
-    check_terms(case.distiller, case.teacher, sample=batch)
-    total, losses = case(batch)
-    total.backward()
-    assert losses
-    assert all(loss.shape == () and torch.isfinite(loss) for loss in losses.values())
-    found = gradients(case.distiller.student)
-    assert sum(gradient.abs().sum() for gradient in found.values()) > 0
-    assert all(torch.isfinite(gradient).all() for gradient in found.values())
-    assert not any(gradients(model) for model in case.teacher_models)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
