@@ -36,6 +36,7 @@ from beyond_axes import (
 from beyond_claims import BASE, Draws, Place, claims_of, estimate
 from beyond_page import draw, page
 from measuring import ROOT, write_result
+from paired import minutes
 
 from distildoc.core.model import Model
 from distildoc.metrics.outcomes import Floats
@@ -142,6 +143,7 @@ def facts_of(results: Results, stopped: Results, weights: Results, corpus: Path)
     validation = weights_of(weights)
     return {
         "studies": [f"studies/systems/{name}.yaml" for name in STUDIES],
+        "training_minutes": minutes(results, stopped, weights),
         "runs": len({entry.key for entry in entries}),
         "pages": {
             "test": sum(len(batch) for batch in exams.test),

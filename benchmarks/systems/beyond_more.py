@@ -70,7 +70,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     best = {method: paired.best_of(arms, [name for name in single if of(name) == method]) for method in NINE}
     return {
         "study": "studies/systems/beyond_more.yaml",
-        "training_minutes": paired.minutes(results),
         "test_pages": len(like),
         "claims": claims(found, best),
         "chosen": best,

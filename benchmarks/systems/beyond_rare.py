@@ -119,7 +119,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     teachers = {entry.name: entry.report() for entry in results.before}
     return {
         "study": STUDY,
-        "training_minutes": paired.minutes(results),
         "test_pages": len(paired.tables_of(arms[CLEAN, "own", BASE][1])[0]),
         "claims": claims(draws),
         "rarest": tail,

@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
-from paired import parameters, rounded, validated
+from paired import minutes, parameters, rounded, validated
 from verdicts import WORDS, judged
 
 from distildoc.study.formats import points
@@ -178,6 +178,7 @@ def main() -> None:
     ours = next(place for at, place in places.items() if dict(at)["method"] == OURS)
     facts = {
         "study": "studies/systems/ces_kd.yaml",
+        "training_minutes": minutes(results),
         "claims": claims(found, ours.scores["accuracy"].value, TRIED),
         "teachers": {name: rounded(one) for name, one in teachers.items()},
         "student": parameters(results.entries[0]),

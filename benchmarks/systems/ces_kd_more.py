@@ -82,7 +82,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
     return {
         "study": "studies/systems/ces_kd_more.yaml",
-        "training_minutes": paired.minutes(results),
         "test_pages": len(paired.tables_of(arms["nano"]["ces"])[0]),
         "claims": claims(found["nano"], found["micro"], best),
         "chosen": best,

@@ -22,7 +22,7 @@ from diffkd_features import Floats, Trained, denoising
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
-from paired import rounded
+from paired import minutes, rounded
 from verdicts import WORDS, less, verdict
 
 from distildoc.core.model import parameter_count
@@ -235,6 +235,7 @@ def main() -> None:
     folders = {"teacher": teacher.folder, **{m: cells(results, m)[0].folder for m in ("supervised", "diffkd")}}
     facts = {
         "study": "studies/systems/diffkd.yaml",
+        "training_minutes": minutes(results),
         "claims": claims(gains, features, seeds),
         "teacher": {name: round(score.value, 4) for name, score in report.scores.items()},
         "weights": {name: parameter_count(load_model(folder / "model")) for name, folder in folders.items()},

@@ -55,7 +55,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     found = {name: paired.accuracy(own, tables["supervised"][0]) for name, own in tables.items()}
     return {
         "study": STUDY,
-        "training_minutes": paired.minutes(results),
         "test_pages": len(tables["supervised"][0]),
         "claims": claims(found),
         **paired.figures(results, arms, found, controls=CONTROLS),

@@ -23,7 +23,7 @@ from scipy.stats import t as student_t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
-from paired import rounded
+from paired import minutes, rounded
 from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count
@@ -277,6 +277,7 @@ def main() -> None:
     trees, parents, vam = entropies(grown), sharing(grown), attention(attended)
     told_of = {"claims": claims(trees, parents, vam), "trees": trees, "parents": parents, "vam": vam}
     facts = {"studies": ["studies/systems/explainer.yaml", "studies/systems/vam.yaml"], **told_of}
+    facts["training_minutes"] = minutes(grown, attended)
     seeds = sorted({*grown.seeds, *attended.seeds})
     print(write_result("systems/explainer", facts, seeds=seeds, software=["distildoc", "torch", "numpy", "scipy"]))
     draw(grown, PAGE.with_name("explainer_tree.png"))

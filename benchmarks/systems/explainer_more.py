@@ -33,7 +33,7 @@ from explainer import (
     untrained,
     write_result,
 )
-from paired import rounded
+from paired import minutes, rounded
 from verdicts import LEVEL, WORDS, judged, less, verdict
 
 from distildoc.core.model import parameter_count
@@ -252,7 +252,8 @@ def main() -> None:
         "again": again(grown),
     }
     studies = [f"studies/systems/{name}.yaml" for name in ("explainer_pilot", "explainer_more", "vam_more")]
-    facts = {"studies": studies, "claims": claims(found), **found}
+    spent = minutes(tried, grown, attended)
+    facts = {"studies": studies, "training_minutes": spent, "claims": claims(found), **found}
     seeds = sorted({*tried.seeds, *grown.seeds, *attended.seeds})
     print(write_result("systems/explainer_more", facts, seeds=seeds, software=["distildoc", "torch", "numpy", "scipy"]))
     draw(grown, PAGE.with_name("explainer_more_tree.png"))

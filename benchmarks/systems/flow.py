@@ -24,6 +24,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import write_result
+from paired import minutes
 from verdicts import less, verdict
 
 from distildoc.data.loader import Loader
@@ -211,6 +212,7 @@ def main() -> None:
     refuse_other_exams(results, study)
     facts = {
         "study": f"studies/systems/{results.name}.yaml",
+        "training_minutes": minutes(results),
         "claims": claims(study, TRIED[results.name]),
         "models": {name: study.table(name) for name in (*study.before, *study.cells)},
     }

@@ -21,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measuring import ROOT, write_result
+from paired import minutes
 from verdicts import WORDS, verdict
 
 from distildoc.evaluate.table import PageTable
@@ -212,13 +213,14 @@ def main() -> None:
     parser.add_argument("width", type=Path)
     parser.add_argument("incremental", type=Path)
     given = parser.parse_args()
-    first, seeds = compression(read_results(given.compression))
-    wider, others = compression(read_results(given.width))
-    second, claim, more = incremental(read_results(given.incremental))
+    studies = [read_results(folder) for folder in (given.compression, given.width, given.incremental)]
+    (first, seeds), (wider, others) = (compression(results) for results in studies[:2])
+    second, claim, more = incremental(studies[2])
     facts = {
         "studies": [
             f"studies/systems/{name}.yaml" for name in ("gradients", "gradients_width", "gradients_incremental")
         ],
+        "training_minutes": minutes(*studies),
         "claims": [*claims_of(first, wider), claim],
         "compression": first,
         "width": wider,

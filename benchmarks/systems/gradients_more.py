@@ -105,7 +105,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     assert teacher is not None
     return {
         "study": STUDY,
-        "training_minutes": paired.minutes(results),
         "test_pages": len(like),
         "claims": claims(found, best),
         "teacher": round(teacher.scores["accuracy"].value, 4),

@@ -21,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
+from paired import minutes
 from verdicts import WORDS, judged, verdict
 
 from distildoc.core.batch import Batch
@@ -206,6 +207,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     attacked = {name: hits(entries, lambda m, p: withstood(m, p, attack), pages) for name, entries in arms.items()}
     facts: dict[str, Any] = {
         "study": "studies/systems/kdiga.yaml",
+        "training_minutes": minutes(results),
         "pages": {"train": len(splits.train), "validation": len(splits.validation), "attacked": len(chosen)},
         "epsilon": settings.epsilon,
         "validation": chosen_weight(arms, batches(splits.validation), attack),

@@ -68,7 +68,6 @@ def facts_of(results: Results) -> dict[str, Any]:
     best = {"kd": paired.best_of(arms, KD), "lelp": paired.best_of(arms, LELP)}
     return {
         "study": STUDY,
-        "training_minutes": paired.minutes(results),
         "test_texts": len(paired.tables_of(arms["supervised"])[0]),
         "claims": claims(found, best["kd"], best["lelp"]),
         "chosen": best,

@@ -49,7 +49,6 @@ def compared(
     gain = paired.difference(found[best["lelp"]], found[best["kd"]])
     return {
         "study": study,
-        "training_minutes": paired.minutes(results),
         "test_pages": len(paired.tables_of(arms["supervised"])[0]),
         "claims": [{"claim": claim, "ours": {"LELP - KD": gain}, "holds": holds(gain), "tried": tried}],
         "chosen": best,

@@ -55,9 +55,10 @@ def validated(entries: Sequence[Entry]) -> float:
     return float(np.mean([run.record["stages"]["train"]["validation_accuracy"] for run in runs]))  # type: ignore[index,call-overload]
 
 
-def minutes(results: Results) -> float:
-    """Training of all runs of a study together, those of its searches among them, one after the other."""
-    stages = [RunFolder(path.parent).stage("train") for path in results.folder.glob("runs/*/run.json")]
+def minutes(*studies: Results) -> float:
+    """Training of all runs of some studies together, those of searches among them, one after the other."""
+    records = [path for one in studies for path in one.folder.glob("runs/*/run.json")]
+    stages = [RunFolder(path.parent).stage("train") for path in records]
     return round(sum(float(stage["seconds"]) for stage in stages if stage is not None) / 60, 1)
 
 
@@ -193,7 +194,7 @@ def main(
     given = vars(parser.parse_args())
     results = [read_results(given[study]) for study in studies]
     torch.set_num_threads(1)  # the last digits of what is fitted here depend on it
-    facts, seeds = facts_of(*results), complete(results[0])
+    facts, seeds = {**facts_of(*results), "training_minutes": minutes(*results)}, complete(results[0])
     print(write_result(f"systems/{name}", facts, seeds=seeds, software=software))
     out = ROOT / "docs" / "systems" / f"{name}.md"
     out.write_text(page({**facts, "seeds": seeds}), encoding="utf-8")
