@@ -9,10 +9,11 @@ TEACHERS = ("teacher", "teacher_448", "teacher_again")  # Faster R-CNNs whose bu
 REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
 
 
-FUSED = (
+FUSED, SOFT = (
     "distildoc predict runs/layout/rcnn/teacher/bundle $DISTILDOC_DATA/poleval/unlabelled "
     "--with runs/layout/rcnn/teacher_448/bundle --with runs/layout/rcnn/teacher_again/bundle --format coco "
-    "--threshold 0.4 -o runs/layout/rcnn/fused"
+    f"--threshold {least} -o runs/layout/rcnn/{name}"
+    for name, least in (("fused", 0.4), ("soft", 0.1))
 )
 
 
@@ -73,6 +74,7 @@ RCNN = _begun(
             "rehearsed",
             "pseudo_labels",
             "fused_labels",
+            "soft_labels",
             "roi_kd",
             "pseudo_roi_kd",
             "pseudo_reviewkd",
@@ -86,6 +88,6 @@ RCNN = _begun(
 )
 FAMILIES = {
     "d-fine": D_FINE.after(D_FINE.command("run", "teacher"), D_FINE.command("train", "encoder_hint_start")),
-    "rcnn": RCNN.after(REHEARSAL, *(RCNN.command("run", name) for name in TEACHERS), FUSED),
+    "rcnn": RCNN.after(REHEARSAL, *(RCNN.command("run", name) for name in TEACHERS), FUSED, SOFT),
 }
 RESULT_OF = {"d-fine": "poleval", "rcnn": "poleval_rcnn"}

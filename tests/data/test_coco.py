@@ -184,3 +184,26 @@ def test_real_pages_have_the_counts_their_readme_gives(real_data: Path) -> None:
     rest, held = hold_out(train, fraction=0.15, seed=0)
     assert 1 <= len(held) <= 30
     assert not {page.document for page in rest.pages} & {page.document for page in held.pages}
+
+
+SCORED = [box(1, 10, 20, 30, 40, score=0.25), box(1, 0, 0, 50, 60, category=2, score=1)]
+
+
+def test_regions_count_by_their_score_where_scores_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, [image(1, "a.png")], SCORED)
+    found = [Region("Text", (10, 20, 40, 60), score=0.25), Region("Table", (0, 0, 50, 60))]
+    assert regions(coco.read(path=path, scores=True)) == [tuple(found)]
+    assert regions(coco.read(path=path)) == [(Region("Text", (10, 20, 40, 60)), found[1])]
+
+
+@pytest.mark.parametrize("score", [0, -0.1, 1.01, None, "high", True, [0.5]])
+def test_a_score_that_is_none_is_refused_where_scores_are_asked_for(tmp_path: Path, score: object) -> None:
+    path = write(tmp_path, [image(1, "a.png")], [*SCORED, box(1, 1, 1, 9, 9, score=score)])
+    assert len(coco.read(path=path).pages[0].regions or ()) == 3
+    with pytest.raises(InputError, match=r"layout.json: a box in image 'a.png' has the score .*; leave `scores` off"):
+        coco.read(path=path, scores=True)
+
+
+def test_boxes_without_a_score_are_refused_where_scores_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has the score None"):
+        coco.read(path=write(tmp_path, [image(1, "a.png")], [box(1, 1, 1, 9, 9)]), scores=True)

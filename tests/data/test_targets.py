@@ -123,6 +123,19 @@ def set_of(keys: tuple[tuple[str, int], ...]) -> set[str]:
     return {key[0] for key in keys}
 
 
+def test_scores_go_with_their_regions_where_one_is_less_than_certain() -> None:
+    sure, unsure = page("a", (0, 0, 20, 40)), page("b", (0, 0, 20, 40), (60, 0, 100, 40), (40, 0, 80, 40))
+    assert "scores" not in targets(pages(sure, unsure))([(0, 0)])
+    assert unsure.regions is not None
+    scored = replace(
+        unsure, regions=tuple(replace(one, score=s) for one, s in zip(unsure.regions, (0.1, 0.5, 1), strict=True))
+    )
+    made = targets(pages(sure, scored))([(0, 0), (1, 0)])
+    assert made["scores"].tolist() == [[1, 1, 1], pytest.approx([0.1, 0.5, 1])]
+    shifted = targets(pages(sure, scored), augmentation=Shifted())([(1, 1)])  # the first leaves the view
+    assert shifted["scores"].tolist() == [pytest.approx([0.5, 1])]
+
+
 def test_a_class_that_the_task_does_not_know_is_refused_before_the_first_batch() -> None:
     set = pages(page("a", (0, 0, 20, 40), label="Table"))
     with pytest.raises(InputError, match="data set layouts: unknown class 'Table'; known: Text"):

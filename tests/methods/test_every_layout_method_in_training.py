@@ -23,6 +23,7 @@ from distildoc.train.steps import steps
 from distildoc.train.stored import read_tensors
 
 PER_REGION = {"supervised", "pseudo_labels", "query_kd", "edge_kd"}  # mean over the regions of a batch, not its pages
+OF_LABELS = {"supervised", "pseudo_labels", "icd"}  # to the others a teacher that knows all tells as much
 PLAIN_STUDENT = {"supervised": "rt-detr", "pseudo_labels": "rt-detr"}  # D-FINE's `ddf` has roots of counts of a batch
 EQUAL, UNLIKE = (2, 2, 2, 2, 2, 2), (1, 3, 3, 2, 3, 3)  # regions of the six pages
 FIRST = 2  # pages of the first of two batches
@@ -74,6 +75,20 @@ def test_accumulated_batches_of_equal_pages_give_the_gradient_of_the_whole_one(
     assert _apart(whole, together) < SAME
     assert _apart(whole, _gradient(case, _parts(pages)[:1])) > SAME  # the parts differ
     check_terms(case.distiller, case.teacher, accumulate=2)  # none of them compares pages, so none refuses it
+
+
+@every_method
+def test_accumulated_batches_that_are_labelled_in_part_give_the_gradient_of_the_whole_one(
+    name: str, layout_pair_of: PairOf, draws_are_alike: None
+) -> None:
+    """Every second page is labelled, so that each batch is in the same part."""
+    case = Case(name, own_pair(layout_pair_of, name))
+    pages = _pages(name, EQUAL)
+    mixed = replace(pages, targets={**pages.targets, "origin": torch.tensor([TRUE, UNKNOWN] * 3)})
+    whole, together = _gradient(case, [mixed]), _gradient(case, _parts(mixed))
+    assert whole.norm() > 0
+    assert _apart(whole, together) < SAME
+    assert (_apart(whole, _gradient(case, [pages])) > SAME) == (name in OF_LABELS)
 
 
 @every_method

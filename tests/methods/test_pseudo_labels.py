@@ -1,5 +1,7 @@
 """methods.pseudo_labels against regions chosen by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -121,6 +123,13 @@ def test_a_page_on_which_nothing_is_certain_stays_unknown() -> None:
 def test_a_batch_without_unknown_pages_is_left_alone() -> None:
     before = batch(TRUE, TRUE)
     assert method().relabel(before, teacher(2)) is before
+
+
+def test_pseudo_labels_are_certain_beside_regions_with_scores() -> None:
+    given = batch(TRUE, UNKNOWN)
+    scored = replace(given, targets={**given.targets, "scores": torch.full((2, 2), 0.3)})
+    found = method().relabel(scored, teacher(2)).targets["scores"]
+    assert found.tolist() == [pytest.approx([0.3, 0.3, 1]), [1, 1, 1]]
 
 
 def test_losses_are_the_students_own_on_pseudo_pages() -> None:

@@ -11,7 +11,7 @@ from distildoc.models.detectors.build import assemble, build_detector
 from distildoc.models.detectors.families import family_of
 from distildoc.models.detectors.initial import draw_weights
 from distildoc.models.detectors.presets import d_fine, rt_detr
-from distildoc.schema.errors import InputError
+from distildoc.schema.errors import ConfigError, InputError
 
 SIZE = (64, 96)
 LABELS = ("text", "table", "title")
@@ -238,3 +238,9 @@ def test_too_small_pages_are_refused_while_training():
     model = build_detector("d-fine-micro", labels=LABELS, size=(128, 128)).train()
     with pytest.raises(InputError, match="100 queries need as many places"):
         model(torch.rand(1, 3, 64, 64), None)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_regions_with_scores_are_refused_with_a_way_out(family):
+    with pytest.raises(ConfigError, match=r"take every region for certain.*read them without `scores`"):
+        halves(whole(family))(pages(), {**targets(TRUE, TRUE), "scores": torch.full((2, 2), 0.5)})

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from distildoc.models.detectors.rcnn.head import RcnnHead
+from distildoc.models.detectors.rcnn.head import RcnnHead, regions_of
 from distildoc.models.detectors.rcnn.proposals import ProposalNetwork, proposal_terms, proposals
-from distildoc.models.detectors.rcnn.regions import rectangle_masks
+from distildoc.models.detectors.rcnn.regions import drawn_rois, rectangle_masks
+from distildoc.models.detectors.rcnn.sampling import Regions, matched, shares
 from distildoc.models.detectors.rcnn.spec import RcnnSpec, read_spec
 from distildoc.schema.errors import InputError
 
@@ -30,6 +31,11 @@ def target(*pages, origin=1):
             boxes[row, column], classes[row, column] = torch.tensor(box), kind
     origins = torch.tensor([origin] * len(pages) if isinstance(origin, int) else origin)
     return {"boxes": boxes, "classes": classes, "origin": origins}
+
+
+def certain(boxes):
+    boxes = torch.tensor(boxes).float()
+    return Regions(boxes, torch.zeros(len(boxes)).long(), torch.ones(len(boxes)))
 
 
 ONE = [(1, (0.5, 0.5, 0.5, 0.5))]
@@ -56,7 +62,7 @@ def test_proposal_losses_equal_the_formula(head):
     """NumPy: IoU with every anchor, regions from 0.7 or nearest, background below 0.3, sums over 256."""
     found = head.rpn(some_maps(1))
     truth = np.array([[2.3, 3.1, 9.2, 10.4], [8.1, 8.4, 15.7, 14.9]])
-    terms = proposal_terms(found, [torch.tensor(truth).float()], torch.tensor([0]))
+    terms = proposal_terms(found, [certain(truth)], torch.tensor([0]))
     anchor = torch.cat(found.anchors).numpy().astype(float)
     score, by = (torch.cat(part, 1)[0].detach().numpy().astype(float) for part in (found.objectness, found.offsets))
     common = np.clip(
@@ -237,3 +243,59 @@ def test_a_damaged_description_is_named(change, words):
 def test_a_description_without_classes_is_refused():
     with pytest.raises(InputError, match=r"`head\.classes` is missing"):
         read_spec({"kind": "rcnn"})
+
+
+SCORED = [(0, (0.4, 0.4, 0.5, 0.5)), (2, (0.42, 0.4, 0.5, 0.5)), (1, (0.85, 0.85, 0.2, 0.25))]
+
+
+def scored(*scores, page=SCORED):
+    return {**target(page), "scores": torch.tensor([scores])}
+
+
+def test_a_box_on_uncertain_regions_is_of_each_class_as_far_as_they_are_sure():
+    """By hand: regions 0 and 1 share a place, 3 and 4 as well, of which the second has another of its class."""
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [50, 50, 60, 59], [50, 50, 59, 60]])
+    regions = Regions(boxes, torch.tensor([0, 1, 0, 2, 2]), torch.tensor([0.5, 0.25, 0.8, 0.1, 0.6]))
+    asked = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [80, 80, 90, 90]])
+    at = matched(asked, boxes, low=0.5, high=0.5, best=False)
+    found = shares(asked, regions, at, high=0.5, classes=3)
+    expected = [[0.5, 0.25, 0, 0.25], [0.8 / 1.4, 0, 0.6 / 1.4, 0], [0, 0, 0, 1]]
+    assert found.tolist() == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
+def test_a_box_on_certain_regions_is_of_the_nearest_alone():
+    regions = Regions(torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]]), torch.tensor([0, 1]), torch.ones(2))
+    at = matched(regions.boxes, regions.boxes, low=0.5, high=0.5, best=False)
+    assert shares(regions.boxes, regions, at, high=0.5, classes=2).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_regions_of_score_1_teach_what_regions_without_scores_teach(head):
+    torch.manual_seed(0)
+    plain = head.train()(some_maps(1), target(SCORED))
+    torch.manual_seed(0)
+    certain = head(some_maps(1), scored(1.0, 1.0, 1.0))
+    assert all(certain[f"loss/{name}"].item() == pytest.approx(plain[f"loss/{name}"].item()) for name in NAMES)
+
+
+def test_the_loss_of_uncertain_regions_is_least_where_the_head_is_as_unsure(head):
+    """Flat weights say the same of every place, so that the best class logits are the mean of what boxes are given."""
+    flat(head).eval()
+    targets = scored(0.3, 0.4, 0.2)
+    given = drawn_rois(proposals_of(head), regions_of(targets, (16, 16))[0], 0, spec=SPEC).wanted.mean(0)
+    assert 0 < given[0] < 0.3 and 0 < given[1] < 0.2
+    entropy = -(given * given.log()).sum().item()
+    with torch.no_grad():
+        head.box.classes.bias.copy_(given.log())
+    assert head(some_maps(1), targets)["loss/class"].item() == pytest.approx(entropy, rel=1e-5)
+
+
+def test_boxes_and_masks_of_uncertain_regions_count_by_their_score(head):
+    one = head.eval()(some_maps(1), {**target(ONE), "scores": torch.tensor([[1.0]])})
+    half = head(some_maps(1), {**target(ONE), "scores": torch.tensor([[0.5]])})
+    for name in ("rpn_box", "box", "mask"):
+        assert half[f"loss/{name}"].item() == pytest.approx(one[f"loss/{name}"].item() / 2, rel=1e-5)
+
+
+def proposals_of(head):
+    boxes, valid = proposals(head.rpn(some_maps(1)), (16, 16), before=SPEC.before, after=SPEC.after)
+    return boxes[0][valid[0]]

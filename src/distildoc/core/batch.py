@@ -26,7 +26,8 @@ class Batch:
              owns its normalisation. Texts: bytes [B, L] uint8, UTF-8 filled up with zeros, tokenised for nobody.
     targets  by name, each with a leading axis of B. Classification has `label` [B] int64; detection has `boxes`
              [B, M, 4] (centre x, centre y, width, height, in shares of the network input), `classes` [B, M] int64,
-             both padded (class UNLABELLED), and `origin` [B] int64: UNKNOWN, TRUE or PSEUDO.
+             both padded (class UNLABELLED), and `origin` [B] int64: UNKNOWN, TRUE or PSEUDO; `scores` [B, M] says how
+             certain regions are, where not all of them are.
     keys     one a page, in order.
     """
 

@@ -7,7 +7,7 @@ is no target: a model cannot be asked for what it cannot see.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -48,10 +48,11 @@ class ClassTargets:
 
 
 class BoxTargets:
-    """`boxes` [B, M, 4], `classes` [B, M] and `origin` [B] of the regions that the views show.
+    """`boxes` [B, M, 4], `classes` [B, M] and `origin` [B] of the regions that the views show, and `scores` [B, M].
 
     boxes        centre x, centre y, width, height in shares of the network input, within it; zero in padding.
     classes      positions in `labels`, UNLABELLED in padding.
+    scores       only where a region of the page set is less than certain; 1 in padding.
     origin       TRUE where the layout of the page is known, also where it has no region; UNKNOWN where it is not.
     min_visible  share of a region's area that a view must show, or the region is left out.
 
@@ -77,23 +78,27 @@ class BoxTargets:
         self._augmentation = augmentation
         self._min_visible = min_visible
         self._boxes = [_shares(page, preprocess) for page in pages.pages]
-        self._classes = [
-            np.array([ids[region.label] for region in page.regions or () if not region.crowd], dtype=np.int64)
-            for page in pages.pages
-        ]
+        kept = [[region for region in page.regions or () if not region.crowd] for page in pages.pages]
+        self._classes = [np.array([ids[region.label] for region in own], dtype=np.int64) for own in kept]
+        self._scores = [np.array([region.score for region in own], dtype=np.float32) for own in kept]
+        self._certain = all(region.score == 1 for own in kept for region in own)
         self._origin = torch.tensor([UNKNOWN if page.regions is None else TRUE for page in pages.pages])
 
     def __call__(self, views: Sequence[View]) -> dict[str, Tensor]:
         seen = [self._seen(index, augmentation) for index, augmentation in views]
-        most = max(1, *(len(classes) for _, classes in seen))
-        boxes = torch.zeros(len(views), most, 4)
+        most = max(1, *(len(one.classes) for one in seen))
+        boxes, scores = torch.zeros(len(views), most, 4), torch.ones(len(views), most)
         classes = torch.full((len(views), most), UNLABELLED)
-        for row, (its_boxes, its_classes) in enumerate(seen):
-            boxes[row, : len(its_boxes)] = torch.from_numpy(its_boxes)
-            classes[row, : len(its_classes)] = torch.from_numpy(its_classes)
-        return {"boxes": boxes, "classes": classes, "origin": self._origin[torch.tensor([i for i, _ in views])]}
+        for row, one in enumerate(seen):
+            count = len(one.classes)
+            boxes[row, :count] = torch.from_numpy(one.boxes)
+            classes[row, :count] = torch.from_numpy(one.classes)
+            scores[row, :count] = torch.from_numpy(one.scores)
+        origin = self._origin[torch.tensor([index for index, _ in views])]
+        found = {"boxes": boxes, "classes": classes, "origin": origin}
+        return found if self._certain else {**found, "scores": scores}
 
-    def _seen(self, index: int, augmentation: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _seen(self, index: int, augmentation: int) -> "_Seen":
         whole = self._boxes[index]
         if self._augmentation is not None:
             height, width = self._size
@@ -101,7 +106,16 @@ class BoxTargets:
         shown = whole.clip(0, 1)
         kept = (_area(shown) > 0) & (_area(shown) >= self._min_visible * _area(whole))
         low, high = shown[kept, :2], shown[kept, 2:]
-        return np.concatenate([(low + high) / 2, high - low], axis=1).astype(np.float32), self._classes[index][kept]
+        boxes = np.concatenate([(low + high) / 2, high - low], axis=1).astype(np.float32)
+        return _Seen(boxes, self._classes[index][kept], self._scores[index][kept])
+
+
+class _Seen(NamedTuple):
+    """Boxes [N, 4], classes [N] and scores [N] of one view."""
+
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float32]
 
 
 def _positions(pages: PageSet, labels: Sequence[str], names: set[str]) -> dict[str, int]:

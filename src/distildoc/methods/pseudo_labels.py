@@ -123,7 +123,7 @@ def build(
 
 
 def _with(regions: Mapping[int, Found], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The three targets with the regions of some pages put in, padded as far as needed."""
+    """The targets of layouts with the regions of some pages put in, as certain ones, padded as far as needed."""
     boxes, classes, origin = targets["boxes"], targets["classes"], targets["origin"].clone()
     more = max(0, max(len(found) for _, found in regions.values()) - classes.shape[1])
     boxes, classes = pad(boxes, (0, 0, 0, more)).clone(), pad(classes, (0, more), value=UNLABELLED).clone()
@@ -131,4 +131,9 @@ def _with(regions: Mapping[int, Found], targets: Mapping[str, Tensor]) -> dict[s
         boxes[page], classes[page], origin[page] = 0, UNLABELLED, PSEUDO
         boxes[page, : len(names)] = places.to(boxes)
         classes[page, : len(names)] = names
-    return {"boxes": boxes, "classes": classes, "origin": origin}
+    found = {"boxes": boxes, "classes": classes, "origin": origin}
+    if "scores" not in targets:
+        return found
+    scores = pad(targets["scores"], (0, more), value=1.0).clone()
+    scores[list(regions)] = 1.0
+    return {**found, "scores": scores}

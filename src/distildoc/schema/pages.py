@@ -11,11 +11,15 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 @dataclass(frozen=True)
 class Region:
-    """A labelled box on a page, in pixels of `Page.size`; `crowd` boxes (COCO iscrowd) are neither hit nor missed."""
+    """A labelled box on a page, in pixels of `Page.size`; `crowd` boxes (COCO iscrowd) are neither hit nor missed.
+
+    score   how sure whoever found it was, above 0 and at most 1: what people marked is certain.
+    """
 
     label: str
     box: Box
     crowd: bool = False
+    score: float = 1.0
 
 
 @dataclass(frozen=True)

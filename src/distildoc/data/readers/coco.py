@@ -50,6 +50,7 @@ class CocoBox:
     category_id: Id
     bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     iscrowd: bool = False
+    score: object = None  # read where it is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,11 @@ class CocoFile:
 
 @dataclass(frozen=True)
 class Fields:
-    """Names of the image fields that say more about a page; images may lack them."""
+    """Names of the image fields that say more about a page, which images may lack; and whether boxes have a score."""
 
     group: str = GROUP
     document: str = DOCUMENT
+    scores: bool = False
 
 
 _FORM = TypeAdapter(CocoFile)
@@ -86,6 +88,7 @@ def read(
     images: str | Path | None = None,
     group: str | None = None,
     document: str | None = None,
+    scores: bool = False,
     repair: Repair = "mend",
 ) -> PageSet:
     """Pages of a COCO file, in its order; ids are the file names, classes the category names in the order of their ids.
@@ -94,6 +97,8 @@ def read(
     group     image field that holds the kind of document, for scores by group; None: `doc_category` where it is there.
     document  image field that names the document a page is from, so that `hold_out` keeps a document's pages together;
               None: `doc_name` where it is there.
+    scores    every box has a `score`, and a region counts by it: what detectors found (`distildoc predict`), to learn
+              from as soft labels. Off, all regions are certain.
     repair    "strict" makes errors of the faults that are otherwise mended.
 
     Raises InputError for the faults named above, and where no image has a field that was asked for.
@@ -106,7 +111,7 @@ def read(
             raise InputError(f"{file}: no image has the field '{name}'; {closest(name, known)}")
     folder = _image_folder(file, content.images) if images is None else Path(images)
     repairs = Repairs(str(file), repair)
-    fields = Fields(group or GROUP, document or DOCUMENT)
+    fields = Fields(group or GROUP, document or DOCUMENT, scores)
     return coco_pages(content, folder, repairs, fields=fields, name=f"{file.resolve().parent.name} {file.stem}")
 
 
@@ -127,16 +132,17 @@ def coco_pages(
     """The page set of a COCO file whose images lie below `folder`; raises InputError as `read` does."""
     categories = sorted(content.categories, key=lambda category: (isinstance(category.id, str), category.id))
     names = {category.id: category.name for category in categories}
-    found = _regions(content, names, repairs)
+    fields = fields or Fields()
+    found = _regions(content, names, repairs, scores=fields.scores)
     _unique([image.file_name for image in content.images], f"{repairs.file}: file name")
     for image in content.images:
         inside(image.file_name, f"{repairs.file}, image {image.id}")
-    pages = [_page(image, found[image.id], folder, fields or Fields()) for image in content.images]
+    pages = [_page(image, found[image.id], folder, fields) for image in content.images]
     check_present(((page.id, folder / page.id) for page in pages), folder, repairs.file)
     return PageSet(tuple(pages), tuple(names.values()), name, repairs.lines())
 
 
-def _regions(content: CocoFile, names: dict[Id, str], repairs: Repairs) -> dict[Id, list[Region]]:
+def _regions(content: CocoFile, names: dict[Id, str], repairs: Repairs, *, scores: bool) -> dict[Id, list[Region]]:
     images = {image.id: image for image in content.images}
     found: dict[Id, list[Region]] = {id: [] for id in images}
     for annotation in content.annotations:
@@ -153,13 +159,23 @@ def _regions(content: CocoFile, names: dict[Id, str], repairs: Repairs) -> dict[
         x, y, width, height = annotation.bbox
         box = mended((x, y, x + width, y + height), (image.width, image.height), repairs, where=where)
         if box is not None:
-            found[image.id].append(Region(names[annotation.category_id], box, annotation.iscrowd))
+            score = _score(annotation.score, f"{repairs.file}: a box {where}") if scores else 1.0
+            found[image.id].append(Region(names[annotation.category_id], box, annotation.iscrowd, score))
     if content.annotations and not {annotation.image_id for annotation in content.annotations} & set(images):
         raise InputError(
             f"{repairs.file}: no annotation belongs to a listed image: image_id is e.g. "
             f"{content.annotations[0].image_id!r}, ids of images e.g. {content.images[0].id!r}"
         )
     return found
+
+
+def _score(value: object, what: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
+        raise InputError(
+            f"{what} has the score {value!r}, and `scores` wants one above 0 and at most 1 with every box; leave "
+            "`scores` off to take all boxes for certain"
+        )
+    return float(value)
 
 
 def _page(image: CocoImage, regions: Sequence[Region], folder: Path, fields: Fields) -> Page:

@@ -11,10 +11,14 @@ PREFIXES = {"loss": TRUE, "pseudo": PSEUDO}  # of the losses in View.outputs, by
 
 
 def labels_of(targets: Mapping[str, Tensor]) -> list[Label]:
-    """One record a page: `class_labels` [n] and `boxes` [n, 4]; without padding, and none where boxes are UNKNOWN."""
+    """One record a page: `class_labels` [n], `boxes` [n, 4] and, where targets have them, `scores` [n].
+
+    Without padding, and with nothing where boxes are UNKNOWN.
+    """
     kept = (targets["classes"] != UNLABELLED) & (targets["origin"] != UNKNOWN)[:, None]
-    rows = zip(targets["classes"], targets["boxes"], kept, strict=True)
-    return [{"class_labels": classes[keep], "boxes": boxes[keep]} for classes, boxes, keep in rows]
+    names = {"classes": "class_labels", "boxes": "boxes", "scores": "scores"}
+    found = {new: targets[name] for name, new in names.items() if name in targets}
+    return [{name: values[row][keep] for name, values in found.items()} for row, keep in enumerate(kept)]
 
 
 def rows_by_origin(targets: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -37,6 +37,7 @@ from distildoc.models.detectors.rcnn.regions import (
     on_regions,
 )
 from distildoc.models.detectors.rcnn.roi_align import FINEST, Rois, level_of, roi_align
+from distildoc.models.detectors.rcnn.sampling import Regions
 from distildoc.models.detectors.rcnn.spec import RcnnSpec
 from distildoc.models.detectors.rcnn.terms import Term, absolute, class_term, counted, losses_of, summed
 from distildoc.models.detectors.targets import labels_of
@@ -67,12 +68,11 @@ class RcnnHead(nn.Module):
         boxes, valid = proposals(found, size, before=before, after=self.spec.after)
         if targets is None:
             return self._regions(maps, boxes, valid, size=size)
-        truth = [(in_pixels(one["boxes"], size), one["class_labels"]) for one in labels_of(targets)]
+        regions = regions_of(targets, size)
         rows = (targets["origin"] != UNKNOWN).nonzero().flatten()
-        terms = proposal_terms(found, [page[0] for page in truth], rows)
-        chosen = joined(
-            [drawn_rois(boxes[row][valid[row]], truth[row], row, spec=self.spec) for row in rows.tolist()], boxes
-        )
+        terms = proposal_terms(found, regions, rows)
+        drawn = [drawn_rois(boxes[row][valid[row]], regions[row], row, spec=self.spec) for row in rows.tolist()]
+        chosen = joined(drawn, boxes, classes=self.spec.classes)
         logits, by = self.box(self._read(maps, chosen.rois, BOX_BINS))
         terms |= self._box_terms(logits, by, chosen, len(boxes))
         if self.mask is not None:
@@ -107,13 +107,13 @@ class RcnnHead(nn.Module):
         return {"rois/logits": logits, "rois/offsets": by}
 
     def _box_terms(self, logits: Tensor, by: Tensor, chosen: Drawn, pages: int) -> dict[str, Term]:
-        """`class` over all drawn proposals; `box` over those on regions, divided by the number of all."""
+        """`class` over all drawn proposals; `box` over those on regions, by score, divided by the number of all."""
         page = chosen.rois.page
         on = (chosen.classes != self.spec.classes).nonzero().flatten()
         target = offsets(chosen.rois.boxes[on], chosen.boxes[on], ROI_WEIGHTS)
-        values = absolute(by[on, chosen.classes[on]], target)
+        values = chosen.scores[on] * absolute(by[on, chosen.classes[on]], target)
         return {
-            "class": class_term(logits, chosen.classes, page, pages),
+            "class": class_term(logits, chosen.wanted, page, pages),
             "box": Term(summed(values, page[on], pages), counted(page, pages)),
         }
 
@@ -150,6 +150,16 @@ class RcnnHead(nn.Module):
             "logits": torch.where(own & there, _logit(score)[..., None], NOWHERE),
             "boxes": torch.where(there, in_shares(_rows(at, order), size), empty),
         }
+
+
+def regions_of(targets: Mapping[str, Tensor], size: tuple[int, int]) -> list[Regions]:
+    """The regions of every page, in pixels."""
+    return [
+        Regions(
+            in_pixels(one["boxes"], size), one["class_labels"], one.get("scores", torch.ones_like(one["boxes"][:, 0]))
+        )
+        for one in labels_of(targets)
+    ]
 
 
 def of_proposals(boxes: Tensor, logits: Tensor, offsets: Tensor) -> Tensor:

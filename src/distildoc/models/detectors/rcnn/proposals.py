@@ -19,7 +19,7 @@ from distildoc.losses.precision import full
 from distildoc.models.detectors.rcnn.anchors import RATIOS, anchors
 from distildoc.models.detectors.rcnn.boxes import ANCHOR_WEIGHTS, clipped, moved, offsets
 from distildoc.models.detectors.rcnn.nms import greedy_keep
-from distildoc.models.detectors.rcnn.sampling import drawn, matched
+from distildoc.models.detectors.rcnn.sampling import Matched, Regions, drawn, matched, shares
 from distildoc.models.detectors.rcnn.terms import Term, absolute, summed
 
 DRAWN = 256  # anchors a page that the network learns from, at most half of them on regions
@@ -91,19 +91,21 @@ def _of_map(
     return boxes, torch.where(keep, best, GONE)
 
 
-def proposal_terms(found: Anchored, truth: Sequence[Tensor], rows: Tensor) -> dict[str, Term]:
-    """`rpn_class` and `rpn_box` from true boxes [M, 4] in px a page; only the pages `rows` [n] are looked at."""
+def proposal_terms(found: Anchored, truth: Sequence[Regions], rows: Tensor) -> dict[str, Term]:
+    """`rpn_class` and `rpn_box` from the regions of every page; only the pages `rows` [n] are looked at."""
     objectness, by, places = torch.cat(found.objectness, 1), torch.cat(found.offsets, 1), torch.cat(found.anchors)
     pages = len(objectness)
     seen, wanted, at, box, target = [], [], [], [], []
     for page in rows.tolist():
-        nearest, state = matched(places, truth[page], low=BACKGROUND_BELOW, high=REGION_FROM, best=True)
-        regions, background = drawn(state, count=DRAWN, share=0.5)
-        chosen = torch.cat([regions, background])
+        own = truth[page]
+        match = matched(places, own.boxes, low=BACKGROUND_BELOW, high=REGION_FROM, best=True)
+        regions, background = drawn(match.state, count=DRAWN, share=0.5)
+        chosen, nearest = torch.cat([regions, background]), match.nearest[regions]
         seen.append(objectness[page, chosen])
-        wanted.append((state[chosen] == 1).float())
+        wanted.append(_wanted(places[chosen], own, match.rows(chosen)))
         at.append(torch.full_like(chosen, page))
-        box.append(absolute(by[page, regions], offsets(places[regions], truth[page][nearest[regions]], ANCHOR_WEIGHTS)))
+        off = absolute(by[page, regions], offsets(places[regions], own.boxes[nearest], ANCHOR_WEIGHTS))
+        box.append(own.scores[nearest] * off)
         target.append(torch.full_like(regions, page))
     share = torch.full((pages,), float(DRAWN), device=objectness.device)
     none, nowhere = objectness.new_zeros(0), torch.zeros(0, dtype=torch.long, device=objectness.device)
@@ -115,3 +117,10 @@ def proposal_terms(found: Anchored, truth: Sequence[Tensor], rows: Tensor) -> di
         "rpn_class": Term(summed(values, torch.cat([nowhere, *at]), pages) + idle, share),
         "rpn_box": Term(summed(torch.cat([none, *box]), torch.cat([nowhere, *target]), pages) + idle, share),
     }
+
+
+def _wanted(boxes: Tensor, regions: Regions, at: Matched) -> Tensor:
+    """How certain it is that anchors [N, 4] hold a region, of whatever class: each counts as one of its own."""
+    count = len(regions.boxes)
+    each = regions._replace(classes=torch.arange(count, device=boxes.device))
+    return 1 - shares(boxes, each, at, high=REGION_FROM, classes=count)[:, -1]

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from distildoc.losses.precision import full
 from distildoc.models.detectors.rcnn.roi_align import Rois
-from distildoc.models.detectors.rcnn.sampling import drawn, matched
+from distildoc.models.detectors.rcnn.sampling import REGION, Regions, drawn, matched, shares
 from distildoc.models.detectors.rcnn.spec import RcnnSpec
 from distildoc.models.detectors.rcnn.terms import Term, counted, summed
 
@@ -72,37 +72,45 @@ class Drawn:
 
     classes  [N] int64; background is the number of classes.
     boxes    [N, 4] px, the region that each stands for; without meaning on background.
+    scores   [N] of that region.
+    wanted   [N, classes + 1] probabilities, background last; see sampling.shares.
     """
 
     rois: Rois
     classes: Tensor
     boxes: Tensor
+    scores: Tensor
+    wanted: Tensor
+
+    def rows(self, kept: Tensor) -> "Drawn":
+        parts = (self.classes, self.boxes, self.scores, self.wanted)
+        return Drawn(Rois(self.rois.boxes[kept], self.rois.page[kept]), *(part[kept] for part in parts))
 
 
 @torch.no_grad()
-def drawn_rois(boxes: Tensor, regions: tuple[Tensor, Tensor], page: int, *, spec: RcnnSpec) -> Drawn:
-    """From the proposals [P, 4] of one page and its true (boxes [M, 4], classes [M]), which join the proposals."""
-    truth, classes = regions
-    boxes = torch.cat([boxes, truth])
-    nearest, state = matched(boxes, truth, low=REGION_FROM, high=REGION_FROM, best=False)
-    on, off = drawn(state, count=spec.rois, share=SHARE)
+def drawn_rois(boxes: Tensor, regions: Regions, page: int, *, spec: RcnnSpec) -> Drawn:
+    """From the proposals [P, 4] of one page and its regions, whose boxes join the proposals."""
+    boxes = torch.cat([boxes, regions.boxes])
+    at = matched(boxes, regions.boxes, low=REGION_FROM, high=REGION_FROM, best=False)
+    on, off = drawn(at.state, count=spec.rois, share=SHARE)
     chosen = torch.cat([on, off])
-    found = torch.full_like(chosen, spec.classes)
-    found[: len(on)] = classes[nearest[on]]
-    own = truth[nearest[chosen]] if len(truth) else boxes[chosen]
-    return Drawn(Rois(boxes[chosen], torch.full_like(chosen, page)), found, own)
+    at = at.rows(chosen)
+    wanted = shares(boxes[chosen], regions, at, high=REGION_FROM, classes=spec.classes)
+    if not len(regions.boxes):  # any will do, since all is background
+        regions = Regions(boxes, torch.zeros_like(boxes[:, 0]).long(), torch.ones_like(boxes[:, 0]))
+    found = regions.classes[at.nearest].where(at.state == REGION, spec.classes)
+    own, scores = regions.boxes[at.nearest], regions.scores[at.nearest]
+    return Drawn(Rois(boxes[chosen], torch.full_like(chosen, page)), found, own, scores, wanted)
 
 
-def joined(parts: list[Drawn], like: Tensor) -> Drawn:
-    """Of all pages; empty where there are none, on the device of `like`."""
-    floats, ints = like.new_zeros(0, 4, dtype=torch.float32), torch.zeros(0, dtype=torch.long, device=like.device)
-    return Drawn(
-        Rois(
-            torch.cat([floats, *(part.rois.boxes for part in parts)]), torch.cat([ints, *(p.rois.page for p in parts)])
-        ),
-        torch.cat([ints, *(part.classes for part in parts)]),
-        torch.cat([floats, *(part.boxes for part in parts)]),
-    )
+def joined(parts: list[Drawn], like: Tensor, *, classes: int) -> Drawn:
+    """Of all pages; empty where there are none, on the device of `like` [..., 4]. `classes` without background."""
+    none = like.new_zeros(0, 4, dtype=torch.float32)
+    index = torch.zeros(0, dtype=torch.long, device=like.device)
+    parts = [Drawn(Rois(none, index), index, none, none[:, 0], none.new_zeros(0, classes + 1)), *parts]
+    rois = Rois(torch.cat([one.rois.boxes for one in parts]), torch.cat([one.rois.page for one in parts]))
+    names = ("classes", "boxes", "scores", "wanted")
+    return Drawn(rois, *(torch.cat([getattr(one, name) for one in parts]) for name in names))
 
 
 def rectangle_masks(rois: Tensor, boxes: Tensor) -> Tensor:
@@ -123,10 +131,9 @@ def mask_term(logits: Tensor, chosen: Drawn, pages: int) -> Term:
     own = logits[torch.arange(len(logits), device=logits.device), chosen.classes]
     wanted = rectangle_masks(chosen.rois.boxes, chosen.boxes)
     values = functional.binary_cross_entropy_with_logits(own, wanted, reduction="none").mean((1, 2))
-    return Term(summed(values, chosen.rois.page, pages), counted(chosen.rois.page, pages))
+    return Term(summed(chosen.scores * values, chosen.rois.page, pages), counted(chosen.rois.page, pages))
 
 
 def on_regions(chosen: Drawn, background: int) -> Drawn:
     """Without the background."""
-    keep = chosen.classes != background
-    return Drawn(Rois(chosen.rois.boxes[keep], chosen.rois.page[keep]), chosen.classes[keep], chosen.boxes[keep])
+    return chosen.rows((chosen.classes != background).nonzero().flatten())

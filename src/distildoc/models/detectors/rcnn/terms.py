@@ -39,9 +39,9 @@ def losses_of(terms: Mapping[str, Term], targets: Mapping[str, Tensor]) -> dict[
     return {f"{prefix}/{name}": term.mean(rows) for prefix, rows in found.items() for name, term in terms.items()}
 
 
-def class_term(logits: Tensor, classes: Tensor, page: Tensor, pages: int) -> Term:
-    """Cross-entropy [N, C + 1] over regions and background, divided by the number of boxes."""
-    values = functional.cross_entropy(full(logits), classes, reduction="none")
+def class_term(logits: Tensor, wanted: Tensor, page: Tensor, pages: int) -> Term:
+    """Cross-entropy over classes and background, both [N, C + 1], divided by the number of boxes."""
+    values = functional.cross_entropy(full(logits), wanted, reduction="none")
     return Term(summed(values, page, pages), counted(page, pages))
 
 
