@@ -37,10 +37,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
     gains = {student: found[student][best["ces"]] - found[student][best["kd"]] for student, best in chosen.items()}
     grows = paired.difference(gains["nano"], gains["tenth"])
-    ours = {
-        "gain of nano - gain of tenth": grows,
-        **{f"gain of {name}": paired.tested(own) for name, own in gains.items()},
-    }
+    each = {f"gain of {name}": paired.tested(own) for name, own in gains.items()}
     large = next(entry for entry in results.before if entry.name == "large")
     return {
         "study": "studies/systems/ces_kd_ratio.yaml",
@@ -48,7 +45,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "claims": [
             {
                 "claim": "its gain over the large teacher grows with the ratio of their sizes (again)",
-                "ours": ours,
+                "ours": {"gain of nano - gain of tenth": grows, **each},
                 "holds": verdict(grows),
                 "tried": TRIED,
             }

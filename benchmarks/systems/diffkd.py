@@ -42,6 +42,7 @@ PAIRS = (
 SHOWN = ("mse_map", "diffkd_map", "diffkd", "no_adapter_map", "no_code_map")  # whose features are looked at
 MARKS = {"r of step": "behind r", "step": "before r"}  # cosines of the steps, where they are looked at
 DRAWS = 4000  # bootstrap samples
+Claim = tuple[str, str, bool | str]  # in words, what was found, the verdict
 
 
 def estimate(values: Floats) -> dict[str, float]:
@@ -98,56 +99,58 @@ def measured(results: Results, method: str) -> dict[str, dict[str, float]]:
     return found
 
 
+TRIED = "the paper's weights and steps alone; nothing was tuned"
+
+
 def claims(
     gains: Sequence[Mapping[str, Any]], spots: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    def gain(one: str, other: str) -> Mapping[str, Any]:
-        return next(g for g in gains if (g["better"], g["than"]) == (one, other))
+    found = [*of_accuracy(gains, len(seeds)), *of_features(spots["diffkd_map"])]
+    return [{"claim": claim, "ours": ours, "holds": holds, "tried": TRIED} for claim, ours, holds in found]
 
-    tried = "the paper's weights and steps alone; nothing was tuned"
-    plain = gain("diffkd_map", "mse_map")
-    adapter, code = gain("diffkd_map", "no_adapter_map"), gain("diffkd_map", "no_code_map")
-    labels, kd = gain("diffkd", "supervised"), gain("diffkd", "kd")
-    near, map_spot = spots["diffkd_map"]["ready to linear: error"], spots["diffkd_map"]
-    errors = [map_spot[f"{stage}: error"]["mean"] for stage in ("ready", "linear")]
-    rises = {
-        mark: [one for name, one in map_spot.items() if name.startswith(mark) and " to " in name] for mark in MARKS
-    }
+
+def of_accuracy(gains: Sequence[Mapping[str, Any]], seeds: int) -> list[Claim]:
+    plain, labels, kd, adapter, code = (
+        next(one for one in gains if (one["better"], one["than"]) == pair) for pair in PAIRS
+    )
     return [
-        {
-            "claim": "Denoising before comparing beats plain MSE with the same adapters",
-            "ours": f"on the map {shown(plain)}, of that sign in {plain['seeds_that_agree']} of {len(seeds)} seeds",
-            "holds": verdict(plain),
-            "tried": tried,
-        },
-        {
-            "claim": "DiffKD beats labels alone and vanilla KD",
-            "ours": f"labels {shown(labels)}; KD at temperature 1 {shown(kd)}",
-            "holds": verdict(labels, kd),
-            "tried": tried,
-        },
-        {
-            "claim": "The noise adapter and the auto-encoder each help",
-            "ours": f"adapter {shown(adapter)}; auto-encoder {shown(code)}",
-            "holds": verdict(adapter, code),
-            "tried": tried,
-        },
-        {
-            "claim": "Denoised features of held-out pages are nearer to the teacher's than adapters alone bring them",
-            "ours": f"squared error {errors[0]:.3f} against {errors[1]:.3f} of the best linear map, {ranged(near)}, "
+        (
+            "Denoising before comparing beats plain MSE with the same adapters",
+            f"on the map {shown(plain)}, of that sign in {plain['seeds_that_agree']} of {seeds} seeds",
+            verdict(plain),
+        ),
+        (
+            "DiffKD beats labels alone and vanilla KD",
+            f"labels {shown(labels)}; KD at temperature 1 {shown(kd)}",
+            verdict(labels, kd),
+        ),
+        (
+            "The noise adapter and the auto-encoder each help",
+            f"adapter {shown(adapter)}; auto-encoder {shown(code)}",
+            verdict(adapter, code),
+        ),
+    ]
+
+
+def of_features(spots: Mapping[str, Any]) -> list[Claim]:
+    near = spots["ready to linear: error"]
+    errors = [spots[f"{stage}: error"]["mean"] for stage in ("ready", "linear")]
+    rises = {mark: [one for name, one in spots.items() if name.startswith(mark) and " to " in name] for mark in MARKS}
+    return [
+        (
+            "Denoised features of held-out pages are nearer to the teacher's than adapters alone bring them",
+            f"squared error {errors[0]:.3f} against {errors[1]:.3f} of the best linear map, {ranged(near)}, "
             "with the predictor's layers besides",
-            "holds": verdict(less(near)),
-            "tried": tried,
-        },
-        {
-            "claim": "Cosine to the teacher rises with every step of denoising",
-            "ours": "; ".join(
-                f"{where} {map_spot[f'{mark} 1: cosine']['mean']:.3f} at first, then {', '.join(map(ranged, each))}"
+            verdict(less(near)),
+        ),
+        (
+            "Cosine to the teacher rises with every step of denoising",
+            "; ".join(
+                f"{where} {spots[f'{mark} 1: cosine']['mean']:.3f} at first, then {', '.join(map(ranged, each))}"
                 for (mark, where), each in zip(MARKS.items(), rises.values(), strict=True)
             ),
-            "holds": verdict(*(one for each in rises.values() for one in each)),
-            "tried": tried,
-        },
+            verdict(*(one for each in rises.values() for one in each)),
+        ),
     ]
 
 

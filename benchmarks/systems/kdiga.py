@@ -134,17 +134,13 @@ def told(one: Mapping[str, float]) -> str:
 def claims_of(
     facts: Mapping[str, Any], attacked: Mapping[str, Hits], clean: Mapping[str, Hits]
 ) -> list[dict[str, Any]]:
-    best = facts["validation"]["chosen"]
-    gain, lost = estimate(attacked[best], attacked["kd"]), estimate(clean[best], clean["kd"])
+    best, allowed = facts["validation"]["chosen"], facts["validation"]["as_accurate"]
     plain = best.replace("kdiga_", "kdiga_plain_")
+    gain, lost = estimate(attacked[best], attacked["kd"]), estimate(clean[best], clean["kd"])
     other, duller = estimate(attacked[plain], attacked["kd"]), estimate(clean[plain], clean["kd"])
-    to_kd, to_teacher = facts["certified"]["to kd"], facts["certified"]["to the teacher"]
-    arm = facts["arms"][best]
-    deeper = arm["pgd-100"]["mean"] - arm["pgd-20"]["mean"]
-    transfer = arm["transfer"]["mean"] - arm["pgd-20"]["mean"]
     tried = (
         f"{' and '.join(FIRST)} first, then {' and '.join(SECOND)}; as accurate as KD on validation pages: "
-        f"{', '.join(facts['validation']['as_accurate']) or 'none'}; chosen there: {best}"
+        f"{', '.join(allowed) or 'none'}; chosen there: {best}"
     )
     return [
         {
@@ -153,25 +149,8 @@ def claims_of(
             "holds": graded(gain["low"] > 0 and gain["mean"] >= MARGIN and lost["low"] >= -CLEAN, gain["low"] > 0),
             "tried": tried,
         },
-        {
-            "claim": "The student's certified accuracy is above that of KD",
-            "ours": f"points to KD: {listed(to_kd)}",
-            "holds": verdict(*to_kd.values()),
-            "tried": tried,
-        },
-        {
-            "claim": "The student is certified as robust as its teacher",
-            "ours": f"points to the teacher: {listed(to_teacher)}",
-            "holds": verdict(*({**one, "low": one["low"] + CLEAN} for one in to_teacher.values())),
-            "tried": f"{tried}; at most {CLEAN:g} points less would do; the teacher has one seed",
-        },
-        {
-            "claim": "The gain is no gradient masking: PGD-100 and a transfer attack stay within two points of PGD-20",
-            "ours": f"PGD-100 {deeper:+.1f}, transfer {transfer:+.1f} points to PGD-20",
-            "holds": judged([abs(deeper) <= MASKED, abs(transfer) <= MASKED]),
-            "tried": "masking would show as attacks that do more harm than PGD-20; a transfer attack far weaker "
-            "shows nothing",
-        },
+        *certified_claims(facts["certified"], tried),
+        unmasked_claim(facts["arms"][best]),
         {
             "claim": "It takes a robust teacher: with a plain one the gain is gone",
             "ours": f"PGD-20 {told(other)} points to KD of the robust teacher, clean {told(duller)} points",
@@ -179,6 +158,36 @@ def claims_of(
             "tried": f"kdiga_plain_1 first, then {plain}, the weight chosen with the robust teacher",
         },
     ]
+
+
+def certified_claims(shares: Mapping[str, Mapping[str, Any]], tried: str, again: str = "") -> list[dict[str, Any]]:
+    """`shares` as `certified` gives them; `again` stands behind the claims."""
+    to_kd, to_teacher = shares["to kd"], shares["to the teacher"]
+    return [
+        {
+            "claim": f"The student's certified accuracy is above that of KD{again}",
+            "ours": f"points to KD: {listed(to_kd)}",
+            "holds": verdict(*to_kd.values()),
+            "tried": tried,
+        },
+        {
+            "claim": f"The student is certified as robust as its teacher{again}",
+            "ours": f"points to the teacher: {listed(to_teacher)}",
+            "holds": verdict(*({**one, "low": one["low"] + CLEAN} for one in to_teacher.values())),
+            "tried": f"{tried}; at most {CLEAN:g} points less would do; the teacher has one seed",
+        },
+    ]
+
+
+def unmasked_claim(arm: Mapping[str, Any]) -> dict[str, Any]:
+    deeper, transfer = (arm[name]["mean"] - arm["pgd-20"]["mean"] for name in ("pgd-100", "transfer"))
+    return {
+        "claim": "The gain is no gradient masking: PGD-100 and a transfer attack stay within two points of PGD-20",
+        "ours": f"PGD-100 {deeper:+.1f}, transfer {transfer:+.1f} points to PGD-20",
+        "holds": judged([abs(deeper) <= MASKED, abs(transfer) <= MASKED]),
+        "tried": "masking would show as attacks that do more harm than PGD-20; a transfer attack far weaker "
+        "shows nothing",
+    }
 
 
 def graded(holds: bool, partly: bool) -> bool | str:
@@ -194,7 +203,7 @@ def facts_of(results: Results) -> dict[str, Any]:
     config = RunFolder(arms["kd"][0].folder).config()
     assert config.exams is not None and config.exams.attacks is not None
     settings = config.exams.attacks
-    attack = Attack("pgd-20", settings.epsilon, 20)
+    attack, deep = (Attack(f"pgd-{steps}", settings.epsilon, steps) for steps in (20, 100))
 
     def batches(pages: PageSet) -> Sequence[Batch]:
         return batches_of(config, pages)()
@@ -202,41 +211,51 @@ def facts_of(results: Results) -> dict[str, Any]:
     splits = training_pages(config.data)
     test = test_pages(config.data, splits.train.labels)
     chosen = test if settings.pages is None else some(test, settings.pages, seed=settings.seed)
-    pages = batches(chosen)
+    pages, validation = batches(chosen), chosen_weight(arms, batches(splits.validation), attack)
     clean = {name: hits(entries, right, pages) for name, entries in arms.items()}
     attacked = {name: hits(entries, lambda m, p: withstood(m, p, attack), pages) for name, entries in arms.items()}
-    facts: dict[str, Any] = {
-        "study": "studies/systems/kdiga.yaml",
-        "training_minutes": minutes(results),
-        "pages": {"train": len(splits.train), "validation": len(splits.validation), "attacked": len(chosen)},
-        "epsilon": settings.epsilon,
-        "validation": chosen_weight(arms, batches(splits.validation), attack),
-        "exams": {name: examined(entries) for name, entries in arms.items()},
-        "arms": {
-            name: {
-                "seeds": len(entries),
-                "clean": estimate(clean[name]),
-                "pgd-20": estimate(attacked[name]),
-                "pgd-20 to kd": estimate(attacked[name], attacked["kd"]),
-                "transfer": estimate(transfer_hits(arms, name, pages, attack)),
-            }
-            for name, entries in arms.items()
-        },
-    }
-    best, deep = facts["validation"]["chosen"], Attack("pgd-100", settings.epsilon, 100)
-    facts["arms"][best]["pgd-100"] = estimate(hits(arms[best], lambda m, p: withstood(m, p, deep), pages))
+    found = arm_facts(arms, clean, attacked, {name: transfer_hits(arms, name, pages, attack) for name in arms})
+    best = validation["chosen"]
+    found[best]["pgd-100"] = estimate(hits(arms[best], lambda m, p: withstood(m, p, deep), pages))
     assert settings.smoothing is not None and settings.smoothing.pages is not None
     some_pages = some(chosen, settings.smoothing.pages, seed=settings.seed)
-    facts["pages"]["certified"] = len(some_pages)
     smoothing = smoothing_of(config, settings.smoothing, settings.seed)
-    facts["certified"] = certified(arms, best, batches(some_pages), smoothing, settings.smoothing.radii)
-    facts["claims"] = claims_of(facts, attacked, clean)
-    facts["gains"] = {
-        method: {"value": gain["mean"], "low": gain["low"], "high": gain["high"]}
-        for method, arm in (("kdiga", best), ("adversarial", "adversarial"))
-        for gain in [facts["arms"][arm]["pgd-20 to kd"]]
+    counts = {"train": splits.train, "validation": splits.validation, "attacked": chosen, "certified": some_pages}
+    facts = {
+        "study": "studies/systems/kdiga.yaml",
+        "training_minutes": minutes(results),
+        "pages": {name: len(pages) for name, pages in counts.items()},
+        "epsilon": settings.epsilon,
+        "validation": validation,
+        "exams": {name: examined(entries) for name, entries in arms.items()},
+        "arms": found,
+        "certified": certified(arms, best, batches(some_pages), smoothing, settings.smoothing.radii),
+        "gains": gains_of(found, best),
     }
-    return facts
+    return {**facts, "claims": claims_of(facts, attacked, clean)}
+
+
+def arm_facts(
+    arms: Mapping[str, Sequence[Entry]],
+    clean: Mapping[str, Hits],
+    attacked: Mapping[str, Hits],
+    moved: Mapping[str, Hits],
+) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "seeds": len(entries),
+            "clean": estimate(clean[name]),
+            "pgd-20": estimate(attacked[name]),
+            "pgd-20 to kd": estimate(attacked[name], attacked["kd"]),
+            "transfer": estimate(moved[name]),
+        }
+        for name, entries in arms.items()
+    }
+
+
+def gains_of(found: Mapping[str, Any], best: str) -> dict[str, dict[str, float]]:
+    gains = {method: found[arm]["pgd-20 to kd"] for method, arm in (("kdiga", best), ("adversarial", "adversarial"))}
+    return {method: {"value": one["mean"], "low": one["low"], "high": one["high"]} for method, one in gains.items()}
 
 
 def page(facts: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdiga import CLEAN, ROOT, arms_of, certified, estimate, graded, hits, listed, told, write_result
+from kdiga import ROOT, arms_of, certified, certified_claims, estimate, graded, hits, told, write_result
 from paired import minutes
-from verdicts import WORDS, verdict
+from verdicts import WORDS
 
 from distildoc.data.pageset import some
 from distildoc.evaluate.attacks import Attack, right, withstood
@@ -58,6 +58,7 @@ def facts_of(results: Results) -> dict[str, Any]:
 
     on_validation = {name: chosen_by(name) for name in VARIANTS}
     best = max(VARIANTS, key=lambda name: on_validation[name])
+    tried = f"of {', '.join(VARIANTS)} the one most robust on validation pages, {best}; {PAGES} pages"
     shares = certified(arms, best, pages, SMOOTHING, RADII)
     found = {name: arm(name) for name in arms}
     return {
@@ -67,7 +68,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "arms": found,
         "validation_pgd-20": on_validation,
         "certified": {"arm": best, "pages": PAGES, **shares},
-        "claims": [claim_of(found), *certified_claims(best, shares)],
+        "claims": [claim_of(found), *certified_claims(shares, tried, " (second try)")],
     }
 
 
@@ -83,25 +84,6 @@ def claim_of(arms: Mapping[str, Any]) -> dict[str, Any]:
         "holds": graded(less and gain["low"] <= 0, less),
         "tried": "the weight chosen with the robust teacher; accuracy on clean pages is told and not judged",
     }
-
-
-def certified_claims(best: str, shares: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    to_kd, to_teacher = shares["to kd"], shares["to the teacher"]
-    tried = f"of {', '.join(VARIANTS)} the one most robust on validation pages, {best}; {PAGES} pages"
-    return [
-        {
-            "claim": "The student's certified accuracy is above that of KD (second try)",
-            "ours": f"points to KD: {listed(to_kd)}",
-            "holds": verdict(*to_kd.values()),
-            "tried": tried,
-        },
-        {
-            "claim": "The student is certified as robust as its teacher (second try)",
-            "ours": f"points to the teacher: {listed(to_teacher)}",
-            "holds": verdict(*({**one, "low": one["low"] + CLEAN} for one in to_teacher.values())),
-            "tried": f"{tried}; at most {CLEAN:g} points less would do; the teacher has one seed",
-        },
-    ]
 
 
 def page(facts: Mapping[str, Any]) -> str:
