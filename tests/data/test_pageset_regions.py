@@ -57,9 +57,11 @@ def test_fingerprint_changes_with_every_part_of_a_region_and_stays_for_pages_wit
         replace(first, regions=(*first.regions[:2], Region("Title", BOX))),
         replace(first, regions=(*first.regions[:2], Region("Table", (0, 0, 4, 5)))),
         replace(first, regions=(*first.regions[:2], Region("Table", BOX, crowd=True))),
+        replace(first, regions=(*first.regions[:2], Region("Table", BOX, score=0.5))),
+        replace(first, regions=(*first.regions[:2], Region("Table", BOX, score=0.6))),
     ]
     others = {replace(whole, pages=(other, *whole.pages[1:])).fingerprint for other in changed}
-    assert len({whole.fingerprint, *others}) == 8
+    assert len({whole.fingerprint, *others}) == 10
     # What the version before regions gave: sha256 over length and text of labels, ids and classes; caches rest on it.
     bare = PageSet((page("p", None), replace(page("q", None), label="Text")), LABELS, "x")
     assert bare.fingerprint == "fb4fd1cfe51751eb145854dedb158c68"

@@ -107,3 +107,10 @@ def test_a_student_that_agrees_has_zero_loss(layout_pair_of: PairOf, layout_batc
 def test_classifiers_are_refused_with_the_reason(pair_of: PairOf) -> None:
     with pytest.raises(ConfigError, match=r"'foreground' compares the pyramids of detectors, and the student .* none"):
         build(pair_of())
+
+
+def test_regions_with_scores_are_refused(layout_pair_of: PairOf, layout_batch: Batch) -> None:
+    scores = torch.full_like(layout_batch.targets["classes"], 0.5, dtype=torch.float32)
+    scored = replace(layout_batch, targets={**layout_batch.targets, "scores": scores})
+    with pytest.raises(ConfigError, match="foreground takes every region for certain"):
+        made(layout_pair_of())(*views(), scored, CLOCK)

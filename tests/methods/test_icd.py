@@ -13,6 +13,7 @@ from distildoc.core.pair import Pair
 from distildoc.core.view import View
 from distildoc.methods.icd import ICD, build
 from distildoc.models.instances import InstanceDecoder, drawn_instances, places_of, waves
+from distildoc.schema.errors import ConfigError
 
 CLOCK = Clock(0, 1, 0.0)
 PairOf = Callable[..., Pair]
@@ -118,3 +119,10 @@ def test_pages_without_boxes_add_nothing(layout_pair_of: PairOf, layout_batch: B
     changed = View({}, {name: f.index_fill(0, torch.tensor([2]), 9.0) for name, f in student.features.items()})
     again = method(changed, teacher, layout_batch, CLOCK)
     assert all(loss.item() == pytest.approx(again[name].item(), rel=1e-6) for name, loss in losses.items())
+
+
+def test_regions_with_scores_are_refused(layout_pair_of: PairOf, layout_batch: Batch) -> None:
+    scores = torch.full_like(layout_batch.targets["classes"], 0.5, dtype=torch.float32)
+    scored = replace(layout_batch, targets={**layout_batch.targets, "scores": scores})
+    with pytest.raises(ConfigError, match="icd takes every region for certain"):
+        made(layout_pair_of())(*views(), scored, CLOCK)

@@ -242,5 +242,5 @@ def test_too_small_pages_are_refused_while_training():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_regions_with_scores_are_refused_with_a_way_out(family):
-    with pytest.raises(ConfigError, match=r"take every region for certain.*read them without `scores`"):
+    with pytest.raises(ConfigError, match=r"DETR family takes every region for certain.*read them without `scores`"):
         halves(whole(family))(pages(), {**targets(TRUE, TRUE), "scores": torch.full((2, 2), 0.5)})

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from distildoc.models.detectors.rcnn.head import RcnnHead, regions_of
-from distildoc.models.detectors.rcnn.proposals import ProposalNetwork, proposal_terms, proposals
+from distildoc.models.detectors.rcnn.proposals import ProposalNetwork, certainty, proposal_terms, proposals
 from distildoc.models.detectors.rcnn.regions import drawn_rois, rectangle_masks
 from distildoc.models.detectors.rcnn.sampling import Regions, matched, shares
 from distildoc.models.detectors.rcnn.spec import RcnnSpec, read_spec
@@ -267,6 +267,32 @@ def test_a_box_on_certain_regions_is_of_the_nearest_alone():
     regions = Regions(torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]]), torch.tensor([0, 1]), torch.ones(2))
     at = matched(regions.boxes, regions.boxes, low=0.5, high=0.5, best=False)
     assert shares(regions.boxes, regions, at, high=0.5, classes=2).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_an_uncertain_region_changes_nothing_for_certain_ones_that_it_does_not_touch():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [0, 1, 10, 10]])
+    asked = boxes[:2]
+    for scores, expected in (
+        ((1, 1, 0.3), [[1, 0, 0, 0], [0, 1, 0, 0]]),
+        ((1, 1, 0.3, 0.5), [[1 / 1.5, 0, 0.5 / 1.5, 0], [0, 1 / 1.5, 0.5 / 1.5, 0]]),
+    ):
+        count = len(scores)
+        regions = Regions(boxes[:count], torch.tensor([0, 1, 0, 2])[:count], torch.tensor(scores))
+        at = matched(asked, regions.boxes, low=0.5, high=0.5, best=False)
+        found = shares(asked, regions, at, high=0.5, classes=3)
+        assert found.tolist() == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
+def test_an_anchor_on_two_uncertain_regions_holds_one_as_far_as_their_classes_are_sure():
+    """Of one class the surest counts, of two their sum."""
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9.5]])
+    for kinds, sure in (((0, 0), 0.5), ((0, 2), 0.8)):
+        regions = Regions(boxes, torch.tensor(kinds), torch.tensor([0.5, 0.3]))
+        at = matched(boxes[:1], boxes, low=0.3, high=0.7, best=True)
+        assert certainty(boxes[:1], regions, at).tolist() == [pytest.approx(sure)]
+    nothing = Regions(boxes[:0], torch.zeros(0).long(), torch.zeros(0))
+    at = matched(boxes, nothing.boxes, low=0.3, high=0.7, best=True)
+    assert certainty(boxes, nothing, at).tolist() == [0, 0]
 
 
 def test_regions_of_score_1_teach_what_regions_without_scores_teach(head):

@@ -14,6 +14,7 @@ from distildoc.recipes.config import RunConfig
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.layers import overlay
 from distildoc.recipes.pages import listed_pages
+from distildoc.recipes.pages import test_pages as scored_pages
 from distildoc.recipes.settings import validated
 from distildoc.schema.errors import ConfigError, InputError
 
@@ -170,6 +171,28 @@ def test_labelled_pages_from_elsewhere_are_other_pages_of_the_same_classes(layou
     (layouts / "test" / "strange.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"data\.also: classes \['stamp'\] are not among the run's"):
         listed_pages(layout_of(data={"also": {"kind": "coco", "path": str(layouts / "test" / "strange.json")}}).data)
+
+
+def test_labels_of_a_detector_count_by_their_score_or_are_refused(
+    layouts: Path, layout_of: LayoutOf, tmp_path: Path
+) -> None:
+    content = json.loads((layouts / "test" / "pages.json").read_text())
+    for number, one in enumerate(content["annotations"]):
+        one["score"] = 0.2 + 0.05 * number
+    (layouts / "test" / "scored.json").write_text(json.dumps(content))
+    scored = {"kind": "coco", "path": str(layouts / "test" / "scored.json"), "scores": True}
+    (layouts / "test" / "scored.json").write_text(json.dumps(content))
+    student = {"name": "mask-rcnn-micro", "masks": False, "hidden": 16}
+    config = layout_of(name="soft", data={"also": scored}, model=student)
+    stages.train(config, tmp_path / "soft")
+    trained = RunFolder(tmp_path / "soft").stage("train")
+    assert trained is not None and trained["steps"] > 0
+    with pytest.raises(ConfigError, match="DETR family takes every region for certain"):
+        stages.train(layout_of(name="d-fine", data={"also": scored}), tmp_path / "d-fine")
+    with pytest.raises(InputError, match=r"data\.train: .* has regions with a score below 1.*under data.also"):
+        listed_pages(layout_of(data={"train": scored}).data)
+    with pytest.raises(InputError, match=r"data\.test: .* has regions with a score below 1.*under data.also"):
+        scored_pages(layout_of(data={"test": scored}).data, CATEGORIES)
 
 
 def test_a_cached_teacher_gives_the_run_of_a_live_one(taught: Path, layout_of: LayoutOf, tmp_path: Path) -> None:

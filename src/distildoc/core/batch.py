@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from distildoc.schema.errors import ConfigError
+
 UNLABELLED = -1  # target of a page whose class is not known, and of padding; it adds nothing to a supervised loss
 UNKNOWN, TRUE, PSEUDO = 0, 1, 2  # where the boxes of a page come from: nowhere, people, a teacher
 
@@ -16,6 +18,15 @@ class Key(NamedTuple):
 
     page: str
     augmentation: int
+
+
+def refuse_scores(targets: Mapping[str, Tensor], whose: str) -> None:
+    """Raises ConfigError where regions are less than certain; `whose` losses know certain ones alone."""
+    if "scores" in targets:
+        raise ConfigError(
+            f"{whose} takes every region for certain, and some regions of these pages have a score below 1; read them "
+            "without `scores`, or leave it to the labels of a Faster R-CNN student (mask-rcnn-micro with masks: false)"
+        )
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,8 @@ def _identity(page: Page) -> Iterator[str]:
     if page.regions is not None:
         yield f"\0{page.size} {len(page.regions)}"
         for region in page.regions:
-            yield f"{region.label} {tuple(map(float, region.box))} {region.crowd}"
+            score = "" if region.score == 1 else f" {region.score}"
+            yield f"{region.label} {tuple(map(float, region.box))} {region.crowd}{score}"
 
 
 def _mapped(page: Page, new: Mapping[str, str | None]) -> tuple[Region, ...] | None:

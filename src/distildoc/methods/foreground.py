@@ -23,7 +23,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
-from distildoc.core.batch import UNKNOWN, Batch
+from distildoc.core.batch import UNKNOWN, Batch, refuse_scores
 from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
@@ -128,6 +128,7 @@ def build(
 
 def own_boxes(targets: Mapping[str, Tensor]) -> Boxes:
     """The boxes that came with the pages."""
+    refuse_scores(targets, "foreground")
     known = targets["origin"] != UNKNOWN
     return targets["boxes"], (targets["classes"] >= 0) & known[:, None], known
 

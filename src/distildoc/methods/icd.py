@@ -24,7 +24,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distildoc.core.batch import UNKNOWN, Batch
+from distildoc.core.batch import UNKNOWN, Batch, refuse_scores
 from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper
 from distildoc.core.model import Model
@@ -81,6 +81,7 @@ class ICD(nn.Module):
 
     def forward(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         maps = [same_grid(t.of(one(teacher)), s.of(student)) for s, t in self.levels]
+        refuse_scores(batch.targets, "icd")
         known = batch.targets["origin"] != UNKNOWN
         boxes, classes = batch.targets["boxes"], batch.targets["classes"]
         draw = {"step": clock.step, "labels": self.labels}

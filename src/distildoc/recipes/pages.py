@@ -99,6 +99,11 @@ def write_splits(splits: Splits, folder: Path) -> None:
 
 def _read(source: SourceConfig, data: DataConfig, where: str) -> PageSet:
     pages = _listed(source, where)
+    if where != "data.also" and any(region.score < 1 for page in pages.pages for region in page.regions or ()):
+        raise InputError(
+            f"{where}: {pages.name} has regions with a score below 1, which a detector found; what a run is scored on "
+            "must be certain: name these pages under data.also, or read them without `scores`"
+        )
     if data.labels.map is not None:
         pages = relabel(pages, taxonomy_map(data.labels.map, pages.labels))
     rename, drop = data.labels.rename, data.labels.drop

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
 
+from distildoc.core.batch import refuse_scores
 from distildoc.core.model import Places
 from distildoc.losses.one_to_many import grid, one_to_many
 from distildoc.models.bodies import stages_of
 from distildoc.models.detectors.answers import Spoken, spoken
 from distildoc.models.detectors.criterion import detection_losses
 from distildoc.models.detectors.targets import labels_of, rows_by_origin
-from distildoc.schema.errors import ConfigError, InputError
+from distildoc.schema.errors import InputError
 
 BODY = ("backbone", "encoder_input_proj", "encoder")  # the parts of transformers' model that belong to the body
 DENOISING = "denoising_class_embed"  # embedding of classes that only denoising queries read
@@ -68,11 +69,8 @@ class DecoderHead(nn.Module):
         queries = int(self.config.num_queries)
         if self.training:
             _check_places(maps, queries)
-        if targets is not None and "scores" in targets:
-            raise ConfigError(
-                "RT-DETR and D-FINE take every region for certain, and some regions of these pages have a score "
-                "below 1; read them without `scores`, or take a Faster R-CNN (mask-rcnn-micro with masks: false)"
-            )
+        if targets is not None:
+            refuse_scores(targets, "a student of the DETR family")
         labels = None if targets is None else labels_of(targets)
         found: Any = self.network(
             pixel_values=None,

@@ -84,7 +84,7 @@ def _annotations(reading: Reading, first: int) -> Iterator[dict[str, object]]:
             "bbox": [round(side, 2) for side in (left, top, width, height)],
             "area": round(width * height, 2),
             "iscrowd": 0,
-            "score": round(block.score, 5),
+            "score": float(f"{block.score:.5g}"),
         }
 
 

@@ -102,7 +102,7 @@ def proposal_terms(found: Anchored, truth: Sequence[Regions], rows: Tensor) -> d
         regions, background = drawn(match.state, count=DRAWN, share=0.5)
         chosen, nearest = torch.cat([regions, background]), match.nearest[regions]
         seen.append(objectness[page, chosen])
-        wanted.append(_wanted(places[chosen], own, match.rows(chosen)))
+        wanted.append(certainty(places[chosen], own, match.rows(chosen)))
         at.append(torch.full_like(chosen, page))
         off = absolute(by[page, regions], offsets(places[regions], own.boxes[nearest], ANCHOR_WEIGHTS))
         box.append(own.scores[nearest] * off)
@@ -119,8 +119,7 @@ def proposal_terms(found: Anchored, truth: Sequence[Regions], rows: Tensor) -> d
     }
 
 
-def _wanted(boxes: Tensor, regions: Regions, at: Matched) -> Tensor:
-    """How certain it is that anchors [N, 4] hold a region, of whatever class: each counts as one of its own."""
-    count = len(regions.boxes)
-    each = regions._replace(classes=torch.arange(count, device=boxes.device))
-    return 1 - shares(boxes, each, at, high=REGION_FROM, classes=count)[:, -1]
+def certainty(boxes: Tensor, regions: Regions, at: Matched) -> Tensor:
+    """How certain it is that anchors [N, 4] hold a region, of whatever class."""
+    classes = int(regions.classes.max()) + 1 if len(regions.boxes) else 0
+    return 1 - shares(boxes, regions, at, high=REGION_FROM, classes=classes)[:, -1]

@@ -60,14 +60,15 @@ def matched(boxes: Tensor, truth: Tensor, *, low: float, high: float, best: bool
 def shares(boxes: Tensor, regions: Regions, at: Matched, *, high: float, classes: int) -> Tensor:
     """The class that each box [N, 4] is to be given, [N, classes + 1] with background last.
 
-    Of certain regions it is that of the nearest, where it stands for it. Of others a class gets the score of its surest
-    region among the nearest and those of IoU `high` or more, all in proportion where they exceed 1 together.
+    That of the nearest region, where it stands for it, as far as that is certain, and that of uncertain ones of IoU
+    `high` or more. A class has the score of its surest region, all in proportion where they exceed 1 together.
     """
     if not len(regions.boxes):
         return one_hot(torch.full_like(at.nearest, classes), classes + 1).float()
     stands = one_hot(at.nearest, len(regions.boxes)).bool() & (at.state == REGION)[:, None]
-    if bool((regions.scores < 1).any()):
-        stands |= iou(boxes[:, None], regions.boxes[None]) >= high
+    unsure = regions.scores < 1
+    if bool(unsure.any()):
+        stands |= (iou(boxes[:, None], regions.boxes[None]) >= high) & unsure
     score = torch.zeros(len(boxes), classes, device=boxes.device)
     score = score.scatter_reduce(1, regions.classes.expand(len(boxes), -1), stands * regions.scores, "amax")
     score = score / score.sum(1, keepdim=True).clamp(min=1)
