@@ -203,7 +203,9 @@ the teacher had learnt from the same pages, and no more where it knew all pages;
 Here are the pages and sixteen classes of the second try, 40 pages a class or as many in all with classes 1 : 50, three
 methods of three families, and a weight chosen at every place on validation pages, which are balanced as the test pages
 are. `own` is a teacher of the student's pages, `full` one of all pages. Calibration is before any temperature, damage
-and attacks are those of the first try; transfer is a linear probe of real pages of five classes.
+and attacks are those of the first try; transfer is a linear probe of real pages of five classes. Draws of pages make a
+calibration error larger, since bins of fewer different pages stray further, so that its intervals lie high and may
+leave the value itself out.
 """
 
 

@@ -124,7 +124,7 @@ def claims(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     gains = {**again["gains"], "entropy term": choice["entropy_term"]}
     return [
         {
-            "claim": "With gates that move, KD lowers their entropy, below label smoothing and below labels alone",
+            "claim": "Entropy of gates that move: KD below label smoothing, and that below labels alone",
             "ours": lower,
             "holds": verdict(*map(less, lower.values())),
             "tried": f"{len(facts['pilot'])} settings of annealing, rate and levels in a pilot with labels alone; the "

@@ -1,19 +1,20 @@
 """The claims of information flow held against a finished study: retrieval, and how much each layer says of the class.
 
     distildoc study run studies/systems/flow.yaml
-    python benchmarks/systems/flow.py runs/flow              (1 minute; likewise the second try, flow_harder)
+    python benchmarks/systems/flow.py runs/flow              (1 minute; likewise flow_harder and flow_tuned)
     python benchmarks/systems/flow_page.py
 
 Scores are those of `exams: retrieval` (test pages ask all other test pages), taken again page by page so that
 differences are paired: pages and seeds are both drawn with replacement. The information of a layer is quadratic mutual
 information (losses.information) on the same pages, and the divergence of student and teacher
 sum_i (I(y_i; C) - I(x_i; C))^2 / sum_i I(x_i; C)^2 over the taps early, middle and penultimate.
-Writes benchmarks/results/systems/NAME.json, NAME being that of the study.
+Where a study has several settings of a method, METHOD and METHOD.SETTING, that with the best mAP (cosine) on the
+validation pages is compared. Writes benchmarks/results/systems/NAME.json, NAME being that of the study.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ from distildoc.models.grids import grid_of
 from distildoc.models.load import load_model
 from distildoc.recipes.build import parts_of
 from distildoc.recipes.folder import RunFolder
-from distildoc.recipes.pages import test_pages, training_pages
+from distildoc.recipes.pages import listed_pages, test_pages, training_pages
 from distildoc.recipes.sizes import preprocess_of, size_of
 from distildoc.study.results import Entry, Results, read_results
 from distildoc.study.statistics import PAGE_SEED, drawn_scores, over_seeds, p_value
@@ -44,11 +45,13 @@ from distildoc.teach.live import Live
 from distildoc.teach.survey import survey
 
 TAPS = ("early", "middle", "penultimate")
+SETTING = "."  # between a method's name and that of a setting of it
 DRAWS = 1000  # bootstrap samples
 AT = 10
 TRIED = {
     "flow": "one setting, the first one tried; no settings were chosen",
     "flow_harder": "the second setting, after the first one; no settings were chosen",
+    "flow_tuned": "a third setting, between the other two; two or three of each method, chosen on validation pages",
 }
 Numbers = dict[str, Any]
 
@@ -82,11 +85,11 @@ def informations(rows: Floats, classes: Floats) -> Floats:
     return np.asarray(squares / (2 * len(rows) ** 2))
 
 
-def asked(folder: Path, cache: dict[str, Any]) -> Asked:
-    """The model of a run on its test pages; all runs of this study read the same ones."""
+def asked(folder: Path, cache: dict[str, Any], split: str = "test") -> Asked:
+    """The model of a run on its test or `validation` pages; all runs of this study read the same ones."""
     config, model = RunFolder(folder).config(), load_model(folder / "model")
     if not cache:
-        pages = test_pages(config.data, model.labels)
+        pages = test_pages(config.data, model.labels) if split == "test" else listed_pages(config.data)[1]
         loader = Loader(pages, model.labels, preprocess_of(config), batch=len(pages), seed=0, shuffle=False)
         cache |= {"batch": next(loader.epoch(0))}
     batch, grid = cache["batch"], grid_of(model, size_of(config))
@@ -109,7 +112,10 @@ class Study:
 
     def __init__(self, results: Results) -> None:
         cache: dict[str, Any] = {}
-        self.cells = {dict(at)["method"]: [asked(one.folder, cache) for one in some] for at, some in entries(results)}
+        found = {dict(at)["method"]: some for at, some in entries(results)}
+        self.validation = validated(found) if any(SETTING in name for name in found) else {}
+        self.chosen = chosen(self.validation) or {name: name for name in found}
+        self.cells = {name: [asked(one.folder, cache) for one in found[best]] for name, best in self.chosen.items()}
         self.before = {one.name: asked(one.folder, cache) for one in results.before}
 
     def scores(self, one: Asked, distance: str) -> dict[str, Floats]:
@@ -138,6 +144,27 @@ class Study:
         return np.stack([((one.information - other) ** 2).sum(0) / whole for one in self.cells[method]])
 
 
+def validated(found: Mapping[str, Sequence[Entry]]) -> dict[str, float]:
+    """Mean mAP (cosine) of every arm on the validation pages, which ask all others of them."""
+    cache: dict[str, Any] = {}
+    return {
+        name: round(
+            float(np.mean([asked(one.folder, cache, "validation").found("cosine").average_precision for one in some])),
+            4,
+        )
+        for name, some in found.items()
+    }
+
+
+def chosen(validation: Mapping[str, float]) -> dict[str, str]:
+    """By method, the best of its settings."""
+    methods = dict.fromkeys(name.split(SETTING)[0] for name in validation)
+    return {
+        method: max((name for name in validation if name.split(SETTING)[0] == method), key=validation.__getitem__)
+        for method in methods
+    }
+
+
 def _precision(found: Answered, counts: Floats) -> Floats:
     return np.asarray(counts @ found.precision[AT] / counts.sum(1))
 
@@ -156,7 +183,10 @@ def entries(results: Results) -> list[tuple[Any, list[Entry]]]:
 def refuse_other_exams(results: Results, study: Study) -> None:
     """What the exams wrote must be what was found here again."""
     for at, some in entries(results):
-        for one, own in zip(some, study.cells[dict(at)["method"]], strict=True):
+        name = dict(at)["method"]
+        if study.chosen.get(name.split(SETTING)[0]) != name:
+            continue
+        for one, own in zip(some, study.cells[name.split(SETTING)[0]], strict=True):
             assert one.retrieval is not None
             written, again = one.retrieval["cosine"]["map"]["value"], own.found("cosine").average_precision.mean()
             if abs(written - again) > 1e-4:
@@ -218,6 +248,8 @@ def main() -> None:
     }
     over = study.gain("flow", "direct", "cosine")
     facts["gains"] = {"flow": {"value": over["mean"], "low": over["low"], "high": over["high"]}}
+    if study.validation:
+        facts |= {"validation": study.validation, "chosen": study.chosen}
     if "direct_information" in study.cells:
         facts["pairing"] = pairing(results)
     print(write_result(f"systems/{results.name}", facts, seeds=list(results.seeds), software=["torch", "numpy"]))

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 from verdicts import verdict
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from lelp import folded
+from lelp import folded, kd_claim
 from measuring import ROOT
 
 from distildoc.losses.subspaces import unseen_by
@@ -123,6 +123,7 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
             "holds": verdict(to_oracle, to_kd),
             "tried": tried,
         },
+        kd_claim(found[kd], found["supervised"], tried, " (second try)"),
     ]
 
 

@@ -16,7 +16,6 @@ from verdicts import verdict
 
 from distildoc.study.results import Results
 
-STUDY = "studies/systems/lelp_text.yaml"
 KD = ("kd_1", "kd_4", "kd_10")
 LELP = ("lelp_8", "lelp_3", "lelp_8_t4", "lelp_3_t4", "lelp_8_t10")
 TRIED = (
@@ -37,25 +36,25 @@ NAMES = {
 }
 
 
-def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str, Any]]:
+def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str, tried: str, again: str) -> list[dict[str, Any]]:
     to_kd = paired.difference(found[lelp], found[kd])
     to_random = paired.difference(found["lelp_8"], found["random_subclasses"])
     to_labels = paired.difference(found[kd], found["supervised"])
     return [
         {
-            "claim": "On SST-2 LELP beats KD at its best temperature",
+            "claim": f"On SST-2 LELP beats KD at its best temperature{again}",
             "ours": {"LELP - KD": to_kd},
             "holds": verdict(to_kd),
-            "tried": TRIED,
+            "tried": tried,
         },
         {
-            "claim": "On SST-2 it is the embeddings: LELP beats random soft sub-classes (same S and beta)",
+            "claim": f"On SST-2 it is the embeddings: LELP beats random soft sub-classes (same S and beta){again}",
             "ours": {"LELP - random": to_random},
             "holds": verdict(to_random),
             "tried": "S 8, beta 0.5 at temperature 1",
         },
         {
-            "claim": "On SST-2 KD without labels beats the same texts' labels",
+            "claim": f"On SST-2 KD without labels beats the same texts' labels{again}",
             "ours": {"KD - labels": to_labels},
             "holds": verdict(to_labels),
             "tried": "KD at temperatures 1, 4 and 10, chosen on validation texts",
@@ -63,13 +62,13 @@ def claims(found: Mapping[str, np.ndarray], kd: str, lelp: str) -> list[dict[str
     ]
 
 
-def facts_of(results: Results) -> dict[str, Any]:
+def facts_of(results: Results, tried: str = TRIED, again: str = "") -> dict[str, Any]:
     arms, found, scores = paired.scored(results)
     best = {"kd": paired.best_of(arms, KD), "lelp": paired.best_of(arms, LELP)}
     return {
-        "study": STUDY,
+        "study": f"studies/systems/{results.name}.yaml",
         "test_texts": len(paired.tables_of(arms["supervised"])[0]),
-        "claims": claims(found, best["kd"], best["lelp"]),
+        "claims": claims(found, best["kd"], best["lelp"], tried, again),
         "chosen": best,
         "gains": {
             "kd": paired.difference(found[best["kd"]], found["supervised"]),
@@ -79,8 +78,8 @@ def facts_of(results: Results) -> dict[str, Any]:
     }
 
 
-def page(facts: Mapping[str, Any]) -> str:
-    lines = ["# LELP on text", "", *INTRODUCTION.strip().splitlines(), ""]
+def page(facts: Mapping[str, Any], title: str = "LELP on text", introduction: str = "") -> str:
+    lines = [f"# {title}", "", *(introduction or INTRODUCTION).strip().splitlines(), ""]
     lines += paired.score_lines(facts, NAMES)
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
