@@ -60,7 +60,7 @@ def test_gives_finite_scalars_and_a_gradient_into_the_student_alone(
     check_works(Case(name, pair_of(*networks)), batch)
 
 
-@every_method
+@every_case
 @every_pair
 def test_a_few_steps_on_one_batch_lower_its_loss(
     name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch
@@ -151,7 +151,7 @@ def test_a_batch_without_labels_gives_finite_losses_and_gradients(name: str, pai
     assert all(torch.isfinite(gradient).all() for gradient in gradients(case.distiller).values())
 
 
-@every_method
+@every_case
 @every_pair
 def test_bf16_is_near_fp32(name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch) -> None:
     total, losses = Case(name, pair_of(*networks))(batch)
@@ -162,7 +162,7 @@ def test_bf16_is_near_fp32(name: str, networks: tuple[str, str], pair_of: PairOf
     assert losses.keys() == half_losses.keys()
 
 
-@every_method
+@every_case
 @every_pair
 def test_saved_student_is_whole_and_has_no_leftovers(
     name: str, networks: tuple[str, str], pair_of: PairOf, batch: Batch, tmp_path: Path
@@ -225,7 +225,6 @@ def test_the_table_lists_every_module_and_every_module_has_its_own_test() -> Non
     assert {path.rpartition(".")[2] for path in METHODS.values()} == modules
     tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
     assert modules <= tests
-    assert len(modules) >= 6
 
 
 def _scaled(view: View | tuple[View, ...], size: float) -> View | tuple[View, ...]:

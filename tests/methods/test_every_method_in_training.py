@@ -62,13 +62,14 @@ def test_accumulated_batches_give_the_gradient_of_the_whole_one_or_are_refused(n
 
 
 @every_case
+@pytest.mark.parametrize("networks", [("cnn", "vit"), ("vit", "cnn")], ids="-".join)
 def test_a_run_that_goes_on_ends_bit_for_bit_where_one_without_a_stop_does(
-    name: str, pair_of: PairOf, tmp_path: Path
+    name: str, networks: tuple[str, str], pair_of: PairOf, tmp_path: Path
 ) -> None:
-    _train(Case(name, pair_of("cnn", "vit")), tmp_path / "straight")
+    _train(Case(name, pair_of(*networks)), tmp_path / "straight")
     with pytest.raises(Cut):
-        _train(Case(name, pair_of("cnn", "vit")), tmp_path / "stopped", cut=True)
-    resumed = Case(name, pair_of("cnn", "vit"))
+        _train(Case(name, pair_of(*networks)), tmp_path / "stopped", cut=True)
+    resumed = Case(name, pair_of(*networks))
     state = _train(resumed, tmp_path / "stopped")
     wanted, found = (read_tensors(tmp_path / folder / "last.safetensors")[0] for folder in ("straight", "stopped"))
     assert state.step == 4

@@ -22,7 +22,6 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_name_has_a_module_with_a_build() -> None:
-    assert len(METHODS) >= 6
     assert all(callable(method_module(name).build) for name in METHODS)
 
 
@@ -44,8 +43,3 @@ def test_a_name_of_ours_cannot_be_taken_over(other_package: None) -> None:
 def test_an_entry_point_that_is_no_module_is_an_error(other_package: None) -> None:
     with pytest.raises(ConfigError, match="'broken': its entry point their_method:build is no module with a `build`"):
         method_module("broken")
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_has_a_test_file_of_its_own(name: str) -> None:
-    assert (Path(__file__).parent / f"test_{name}.py").is_file()
