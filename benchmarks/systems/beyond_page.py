@@ -202,5 +202,6 @@ rare classes are the same ones for all seeds. One student, one shape of teacher.
 student itself alone, so a gain there may be one of hidden gradients. Intervals of the conclusions are not
 corrected for their number. BSS moves at most 8 pages of a batch in 5 steps, where its authors' code has 64 and 10. The
 weights taken lie at the edges of the grids that were tried, so better ones may lie beyond. What was said of clean pages
-was tried again [elsewhere](beyond_more.md), as were [rare classes and the axes of ours](beyond_rare.md).
+was tried again [elsewhere](beyond_more.md), as were [rare classes and the axes of ours](beyond_rare.md), and [wrong
+labels, all severities and a smaller student](beyond_severity.md).
 """

@@ -136,7 +136,8 @@ READING = """
 No claim holds with either student. CES-KD is behind TAKD in four of five seeds, and on `nano`, at temperature 4, both
 controls are ahead of it in every seed, significantly: the curriculum, as we reconstructed it, does harm. A first run of
 this study had three seeds, without the middle assistant and DGKD, and the same verdicts. Difficulty, strata and pacing
-are ours, so this says nothing of the authors' own choice of them.
+are ours, so this says nothing of the authors' own choice of them. The ratio of sizes was [tried once
+more](ces_kd_ratio.md).
 """
 
 

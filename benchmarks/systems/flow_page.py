@@ -77,14 +77,14 @@ FIRST = """
 Generated pages of eight classes at 32 x 32 pixels. A network of six blocks (`teacher`) and a wide one of three
 (`wide`) learn from all training pages with labels; the wide one then learns from the teacher by pkt (`auxiliary`).
 Students of 14,840 weights learn from 60 pages a class for 24 epochs, three seeds; all but `supervised` see no label.
-Test pages ask all other test pages.
+Test pages ask all other test pages. Two other settings: [the second try](flow_harder.md), [the third](flow_tuned.md).
 """
 SECOND = """
 Generated pages of all sixteen classes at 32 x 32 pixels. A network of seven bottleneck blocks (`teacher`) and a wide
 one of three basic ones (`wide`) learn from all training pages with labels; the wide one then learns from the teacher by
 pkt (`auxiliary`). Students of three narrow basic blocks learn from 30 pages a class for 30 epochs, three seeds; all but
 `supervised` see no label. Test pages ask all other test pages. [The first try](flow.md) had wider students, more pages
-of fewer classes, and a teacher of the students' kind of blocks.
+of fewer classes, and a teacher of the students' kind of blocks; [the third](flow_tuned.md) lies between.
 """
 THIRD = """
 Generated pages of all sixteen classes at 32 x 32 pixels. A network of seven bottleneck blocks (`teacher`) and a wide

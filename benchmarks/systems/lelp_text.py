@@ -103,7 +103,8 @@ others transcribe its table; its teachers are ALBERT-XXL and its students ALBERT
 without published weights: a teacher that is a mean of token embeddings with a hidden layer, from 28,500 phrases with
 labels; students of the same make with 16 numbers a token, from 4,000 of these phrases without labels; test texts are
 GLUE's development sentences. Validation texts are phrases, many of them parts of sentences seen in training, so their
-scores are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed.
+scores are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed. With a
+fifth of the phrases it was tried [once more](lelp_text_few.md).
 """
 
 
