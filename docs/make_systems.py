@@ -36,6 +36,7 @@ POINTED = (  # result, path of estimates by name of a method, points in 1, where
     ("kdiga", "gains", 1, "", "accuracy under PGD-20", "kd"),
     ("flow_harder", "gains", 100, "", "retrieval mAP", "direct"),
     ("lelp_text", "gains", 100, "SST-2", "accuracy", LABELS),
+    ("lelp_text_few", "gains", 100, "SST-2, few texts", "accuracy", LABELS),
 )
 PAGES = {  # of the study `beyond`
     "clean": "clean pages",
@@ -193,7 +194,23 @@ def page() -> str:
                 raise ValueError(f"{path}: nothing to show of what was found for '{claim['claim']}'")
             unit = " (points)" if path.stem in IN_POINTS else ""
             lines.append(f"| [{path.stem}](systems/{path.stem}.md) | {claim['claim']} | {ours}{unit} | {verdict} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *times()]) + "\n"
+
+
+def times() -> list[str]:
+    """A table of what the studies behind each result took."""
+    lines = [
+        "Minutes that all runs of the studies behind a page trained, one after the other on one busy core, where the",
+        "studies were run since that is written down; and seeds.",
+        "",
+        "| system | minutes | seeds |",
+        "|---|--:|--:|",
+    ]
+    for path in sorted((RESULTS / "systems").glob("*.json")):
+        result = read(path)
+        minutes = f"{result['training_minutes']:.0f}" if "training_minutes" in result else ""
+        lines.append(f"| {path.stem} | {minutes} | {len(result['seeds'])} |")
+    return lines
 
 
 def told(ours: object, form: str) -> str:
