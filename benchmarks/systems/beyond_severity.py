@@ -131,8 +131,9 @@ and the first try are on [the page of beyond model compression](beyond.md), rare
 attacks and transfer on [another](beyond_rare.md).
 
 In the first try what distillation gained with wrong labels came from a teacher that knew the true classes. Here the two
-teachers are judged apart, there are three severities of wrong labels and two of rare classes beside the 1 : 50 of the other page, and on
-clean pages a second, smaller student. Wrong labels and rare classes are the same ones for all seeds; only training pages have them.
+teachers are judged apart, there are three severities of wrong labels, two of rare classes beside the 1 : 50 of the
+other page, and on clean pages a second, smaller student. Wrong labels and rare classes are the same ones for all seeds;
+only training pages have them.
 """
 
 
