@@ -160,13 +160,7 @@ half precision; how much labels alone and the teacher differ from above says how
 `fused_labels` learns from what three teachers agree on (`distildoc predict --with`; another seed, larger pages, and one
 that had learnt from the first one's pseudo-labels), made once on the pages as they are, with every region from the
 score on that was best on the pages set aside. {fused}
-The regions that they miss are background to the student. That is not why it is worse for so many labels: see the
-labels with scores below.
-"""
-SOFT = """
-As `fused_labels`, with every region of score 0.1 or more, each of which counts by its score (`scores: true`): what the
-three teachers are unsure of is taught as unsure. One seed, and worse than labels alone all the same. What is left to
-blame is that pages with labels of people make up a third of the steps, and that the others are of other documents.
+The regions that they miss are background to the student, which may be why it is worse for so many labels.
 """
 ROI = """
 Soft classes and edges in the teacher's proposals, on all pages, in place of pseudo-labels; one seed.
@@ -191,7 +185,6 @@ SECTIONS = {  # by result
     "poleval_short_start": Section("A shorter start", SHORTER, ", short start", "d-fine"),
     "poleval_rcnn": Section("Faster R-CNN", RCNN, ", R-CNN", "rcnn", teacher=True),
     "poleval_rcnn_again": Section("Faster R-CNN from the shipped starts", AGAIN, ", R-CNN again", "rcnn", teacher=True),
-    "poleval_rcnn_soft": Section("Labels with scores", SOFT, ", R-CNN again", "rcnn"),
     "poleval_rcnn_roi": Section("Soft labels in the teacher's proposals", ROI, ", R-CNN again", "rcnn"),
     "poleval_rcnn_rehearsed": Section("Generated pages beside the real ones", REHEARSED, ", R-CNN", "rcnn"),
 }

@@ -45,6 +45,7 @@ from distildoc.teach.live import Live
 from distildoc.teach.survey import survey
 
 TAPS = ("early", "middle", "penultimate")
+OF_BASELINE = "supervised-"  # labels alone once more at the rate of a method, which is the arm supervised.slow
 SETTING = "."  # between a method's name and that of a setting of it
 DRAWS = 1000  # bootstrap samples
 AT = 10
@@ -113,6 +114,7 @@ class Study:
     def __init__(self, results: Results) -> None:
         cache: dict[str, Any] = {}
         found = {dict(at)["method"]: some for at, some in entries(results)}
+        found = {name: some for name, some in found.items() if not name.startswith(OF_BASELINE)}
         self.validation = validated(found) if any(SETTING in name for name in found) else {}
         self.chosen = chosen(self.validation) or {name: name for name in found}
         self.cells = {name: [asked(one.folder, cache) for one in found[best]] for name, best in self.chosen.items()}

@@ -93,7 +93,8 @@ pkt (`auxiliary`). Students of three narrow basic blocks learn from 40 pages a c
 `supervised` see no label. Test pages ask all other test pages. The students lie between those of [the first
 try](flow.md), which were near the ceiling, and of [the second](flow_harder.md), which learnt little without labels, and
 here every method has two or three settings: the rate of 0.003 or 0.001 (`.slow`), and for those with hidden layers a
-slower decay of their weights as well (`.late`, gamma 0.9).
+slower decay of their weights as well (`.late`, gamma 0.9). Every method is best at the larger rate, the edge of what
+was tried.
 """
 PAGES = {
     "flow": ("Information flow: an auxiliary teacher and a critical period", FIRST),
