@@ -152,7 +152,7 @@ RCNN = """
 Faster R-CNNs learn from far fewer pages: a student with a sixth of the D-FINE's pre-training is about as good in mAP,
 and three times as large a share of the regions that it shows is right. Pseudo-labels, those of score 0.5 or more, make
 it better in every column, but for mAP within the interval of no gain. Methods that teach queries or edges are not for
-these detectors. Not run yet: {missing}.
+these detectors. No result yet: {missing}.
 """
 AGAIN = """
 The same pages and steps again, from the [shipped starts](../configs/detection/rcnn/starts), which are those of above in
@@ -169,8 +169,8 @@ REHEARSED = """
 A control without a teacher: labels alone, with 480 generated pages beside the 179 real ones in as many steps, one seed.
 """
 METHODS = """
-Methods beside the labels, their settings as they come; `query_pseudo` is query_kd and pseudo_labels together. Not run
-yet: {missing}.
+Methods beside the labels, their settings as they come; `query_pseudo` is query_kd and pseudo_labels together. No
+result yet: {missing}.
 """
 LONGER = """
 With as many steps, a student that also sees pages without labels sees those with labels more rarely. So both got 2.5
