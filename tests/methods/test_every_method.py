@@ -225,6 +225,7 @@ def test_the_table_lists_every_module_and_every_module_has_its_own_test() -> Non
     assert {path.rpartition(".")[2] for path in METHODS.values()} == modules
     tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
     assert modules <= tests
+    assert len(modules) >= 6
 
 
 def _scaled(view: View | tuple[View, ...], size: float) -> View | tuple[View, ...]:

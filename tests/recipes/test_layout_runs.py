@@ -181,7 +181,6 @@ def test_labels_of_a_detector_count_by_their_score_or_are_refused(
         one["score"] = 0.2 + 0.05 * number
     (layouts / "test" / "scored.json").write_text(json.dumps(content))
     scored = {"kind": "coco", "path": str(layouts / "test" / "scored.json"), "scores": True}
-    (layouts / "test" / "scored.json").write_text(json.dumps(content))
     student = {"name": "mask-rcnn-micro", "masks": False, "hidden": 16}
     config = layout_of(name="soft", data={"also": scored}, model=student)
     stages.train(config, tmp_path / "soft")
