@@ -27,6 +27,7 @@ SEVERE = {
     "rare100": "classes 1 : 100",
 }
 STUDENTS = ("usual", "third")
+GROUPS = {"kd": ("kd",), "mean of the three": METHODS}  # whose mean gain is judged
 TRIED = (
     "the first try (beyond.yaml: real pages of five classes, nine methods, two severities of wrong labels and one of "
     "rare classes); here generated pages of sixteen classes, KD, FitNet and RKD at weights chosen in beyond_rare.yaml"
@@ -55,7 +56,7 @@ def claims(found: Found) -> list[dict[str, Any]]:
     for teacher, words in WORDS.items():
         for pages, severe in SEVERE.items():
             ours = {}
-            for name, methods in (("kd", ("kd",)), ("mean of the three", METHODS)):
+            for name, methods in GROUPS.items():
                 there = gain(found, ("usual", pages, teacher), methods)
                 ours[f"{name}, more"] = paired.difference(there, gain(found, ("usual", "clean", teacher), methods))
                 ours[f"{name}, there"] = paired.tested(there)
@@ -64,7 +65,7 @@ def claims(found: Found) -> list[dict[str, Any]]:
         ours = {
             f"{student}, {name}": paired.tested(gain(found, (student, "clean", teacher), methods))
             for student in STUDENTS
-            for name, methods in (("kd", ("kd",)), ("mean of the three", METHODS))
+            for name, methods in GROUPS.items()
         }
         text = f"Distillation from {words} gains over labels alone on clean pages across the gap of capacity"
         told.append({"claim": text, "ours": ours})

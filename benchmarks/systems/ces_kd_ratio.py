@@ -52,14 +52,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         ],
         "chosen": chosen,
         "large": paired.parameters(large),
-        "students": {student: paired.parameters(cells["ces"][0]) for student, cells in arms.items()},
-        "validation_accuracy": {
-            student: {name: round(paired.validated(own), 4) for name, own in cells.items()}
-            for student, cells in arms.items()
-        },
-        "test_accuracy": {
-            student: {name: paired.estimate(values) for name, values in each.items()} for student, each in found.items()
-        },
+        **paired.by_student(arms, found),
         "places": paired.gains_of(results),
     }
 

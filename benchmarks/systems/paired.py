@@ -134,6 +134,19 @@ def gains_of(results: Results, controls: tuple[str, ...] = ()) -> list[dict[str,
     ]
 
 
+def by_student(arms: Mapping[str, Arms], found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    """Of several students, by name: their weights, and accuracies of every arm on validation and on test pages."""
+    return {
+        "students": {student: parameters(next(iter(own.values()))[0]) for student, own in arms.items()},
+        "validation_accuracy": {
+            student: {name: round(validated(cells), 4) for name, cells in own.items()} for student, own in arms.items()
+        },
+        "test_accuracy": {
+            student: {name: estimate(values) for name, values in own.items()} for student, own in found.items()
+        },
+    }
+
+
 def figures(
     results: Results, arms: Arms, found: Mapping[str, np.ndarray], *, controls: tuple[str, ...] = ()
 ) -> dict[str, Any]:
