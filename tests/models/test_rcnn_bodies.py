@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import BeitConfig, ConvNextConfig, ResNetConfig, ViTConfig
+from transformers import BeitConfig, ConvNextConfig, PPLCNetConfig, ResNetConfig, ViTConfig
 
 from distildoc.models.detectors.rcnn.bodies import Pyramid, blank_backbone, body_from, build_body
 from distildoc.models.detectors.rcnn.norms import StillNorm, with_still_norms
@@ -10,6 +10,7 @@ from distildoc.schema.errors import InputError
 BLOCKS = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 64, "patch_size": 16}
 CONFIGS = {
     "resnet": ResNetConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], embedding_size=8, layer_type="basic"),
+    "pp_lcnet": PPLCNetConfig(scale=0.25),
     "vit": ViTConfig(num_hidden_layers=12, **BLOCKS),
     "beit": BeitConfig(num_hidden_layers=4, use_absolute_position_embeddings=True, use_mean_pooling=True, **BLOCKS),
 }
@@ -97,7 +98,7 @@ def test_still_norms_keep_values_names_and_statistics_in_training():
 
 
 def test_a_family_without_a_pyramid_is_named():
-    with pytest.raises(InputError, match="no pyramid on a convnext; Mask R-CNN takes resnet, vit"):
+    with pytest.raises(InputError, match="no pyramid on a convnext; Mask R-CNN takes resnet, pp_lcnet, vit"):
         build_body(blank_backbone(ConvNextConfig(hidden_sizes=[8] * 4, depths=[1] * 4)), channels=8)
 
 

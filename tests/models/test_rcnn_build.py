@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BeitConfig, ResNetConfig, ViTConfig
+from transformers import BeitConfig, PPLCNetConfig, ResNetConfig, ViTConfig
 
 import distildoc.models.detectors.rcnn as package
 from distildoc.core.model import Detector, parameter_count
@@ -85,23 +85,41 @@ def test_grey_networks_read_luma():
 
 FAMILIES = {
     "resnet": ResNetConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], embedding_size=8, layer_type="basic"),
+    "pp_lcnet": PPLCNetConfig(scale=0.25),
     "vit": ViTConfig(num_hidden_layers=4, **BLOCKS),
     "beit": BeitConfig(num_hidden_layers=4, use_absolute_position_embeddings=True, **BLOCKS),
 }
+BASES = {"pp_lcnet": "encoder"}  # where the body of a classifier is, if not under the name of its family
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_published_weights_of_a_folder_fill_the_backbone(family, tmp_path):
+@pytest.fixture(params=FAMILIES)
+def published(request, tmp_path):
+    """A family's name, and a classifier of it that stands in `tmp_path / "published"`."""
     torch.manual_seed(7)
-    classifier = network_class(FAMILIES[family])(FAMILIES[family])
-    classifier.save_pretrained(tmp_path)
-    model = micro(backbone=str(tmp_path), pretrained=True)
+    classifier = network_class(FAMILIES[request.param])(FAMILIES[request.param])
+    classifier.save_pretrained(tmp_path / "published")
+    return request.param, classifier
+
+
+def test_published_weights_of_a_folder_fill_the_backbone(published, tmp_path):
+    family, classifier = published
+    model = micro(backbone=str(tmp_path / "published"), pretrained=True)
     weights = classifier.state_dict()
     kept = {name: value for name, value in model.body.network.state_dict().items() if value.is_floating_point()}
     assert len(kept) > 20
-    assert all(torch.equal(value, weights[f"{family}.{name}"]) for name, value in kept.items())
-    grey = micro(backbone=str(tmp_path), pretrained=True, channels=1).eval()
-    save_model(grey, tmp_path / "saved")
+    base = BASES.get(family, family)
+    assert all(torch.equal(value, weights[f"{base}.{name}"]) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_detector_on_a_published_backbone_loads_again(published, channels, tmp_path):
+    family, _ = published
+    given = {"backbone": str(tmp_path / "published"), "pretrained": True, "channels": channels}
+    if family == "pp_lcnet" and channels == 1:
+        with pytest.raises(ConfigError, match=r"\(pp_lcnet\) reads colour only; set `input: {grey: false}`"):
+            micro(**given)
+        return
+    save_model(micro(**given).eval(), tmp_path / "saved")
     with torch.no_grad():
         assert load_model(tmp_path / "saved")(pages((64, 96)))["boxes"].isfinite().all()
 

@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from transformers import PPLCNetConfig
 
 from distildoc.models.detectors.build import build_detector
 
@@ -19,11 +20,18 @@ class Named(nn.Module):
         return outputs["logits"], outputs["boxes"]
 
 
-@pytest.fixture(scope="module", params=["resnet-micro", "vit-micro"])
-def model(request):
+@pytest.fixture(scope="module", params=["resnet-micro", "vit-micro", "pp_lcnet"])
+def model(request, tmp_path_factory):
     """With weights that give regions of many scores and places."""
-    model = build_detector("mask-rcnn-micro", labels=("a", "b", "c"), size=(64, 64), backbone=request.param).eval()
+    backbone = request.param
+    if backbone == "pp_lcnet":
+        backbone = str(tmp_path_factory.mktemp("pp_lcnet"))
+        PPLCNetConfig(scale=0.25).save_pretrained(backbone)
+    model = build_detector("mask-rcnn-micro", labels=("a", "b", "c"), size=(64, 64), backbone=backbone).eval()
     generator = torch.Generator().manual_seed(0)
+    if request.param == "pp_lcnet":  # whose random weights are so small that no map tells one place from another
+        for layer in (one for one in model.body.network.modules() if isinstance(one, nn.Conv2d)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
     spread = {model.head.rpn.objectness: 0.5, model.head.rpn.offsets: 0.05, model.head.box.classes: 0.3}
     for layer, std in (spread | {model.head.box.offsets: 0.1}).items():
         nn.init.normal_(layer.weight, std=std, generator=generator)

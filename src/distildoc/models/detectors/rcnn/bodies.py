@@ -24,7 +24,7 @@ from distildoc.schema.errors import InputError
 
 STEP = 32  # coarsest stride that a page must be a multiple of
 MAPS = 4  # that the backbone gives
-STAGED, PATCHED = ("resnet",), ("vit", "deit", "beit")  # model types with stages of maps, and with blocks of tokens
+STAGED, PATCHED = ("resnet", "pp_lcnet"), ("vit", "deit", "beit")  # model types with maps, and with blocks of tokens
 WIDEST = 1 << 14  # channels; a recipe that asks for more is not one of ours
 
 
@@ -48,11 +48,11 @@ class Pyramid(nn.Module):
 
 
 class StageBody(nn.Module):
-    """A CNN of four stages, e.g. ResNet, and its pyramid."""
+    """A CNN whose last four stages have strides 4 to 32, e.g. ResNet or PP-LCNet, and its pyramid."""
 
     def __init__(self, network: nn.Module, channels: int) -> None:
         super().__init__()
-        widths = [int(width) for width in cast(PreTrainedConfig, network.config).hidden_sizes]
+        widths = stage_widths(network)
         if len(widths) != MAPS:
             raise InputError(f"model: a pyramid needs a CNN of {MAPS} stages, got {len(widths)}")
         self.network = network
@@ -94,8 +94,8 @@ class BlockBody(nn.Module):
 
 def backbone_of(classifier: nn.Module) -> nn.Module:
     """The base model of an image classifier of transformers, without what comes after its last block."""
-    network = cast(Any, base_of(classifier))
-    if _kind(network) in STAGED:
+    network = cast(Any, classifier.encoder if _kind(classifier) == "pp_lcnet" else base_of(classifier))
+    if _kind(network) == "resnet":
         network.pooler = nn.Identity()
     elif _kind(network) in PATCHED:
         network.layernorm = nn.Identity()
@@ -138,6 +138,14 @@ def blank_backbone(config: PreTrainedConfig) -> nn.Module:
     except (TypeError, ValueError, KeyError, RuntimeError, ZeroDivisionError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"model: the {config.model_type} config makes no network: {reason}") from None
+
+
+def stage_widths(network: nn.Module) -> list[int]:
+    """Channels of the maps of strides 4 to 32 that a CNN gives."""
+    if _kind(network) == "resnet":
+        return [int(width) for width in cast(PreTrainedConfig, network.config).hidden_sizes]
+    blocks = cast(Any, network).blocks[1:]  # the first has stride 2
+    return [int(block.layers[-1].pointwise_convolution.convolution.out_channels) for block in blocks]
 
 
 def _kind(network: nn.Module) -> str:

@@ -80,6 +80,14 @@ def _backbone(name: str, *, size: tuple[int, int], channels: int, pretrained: bo
     normalise = Normalise(found.mean, found.std)
     network = backbone_of(hub.load_network(folder, config)) if pretrained else blank_backbone(config)
     if channels == 1:
+        _check_grey(network, name)
         sum_over_colour(network)
         normalise = grey_normalise(normalise)
     return network, normalise
+
+
+def _check_grey(network: nn.Module, name: str) -> None:
+    """A saved backbone is rebuilt from its config, which must be able to say that it reads one channel."""
+    config = cast(PreTrainedConfig, network.config)
+    if not hasattr(config, "num_channels"):
+        raise ConfigError(f"backbone '{name}' ({config.model_type}) reads colour only; set `input: {{grey: false}}`")
