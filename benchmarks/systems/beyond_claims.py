@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from beyond_axes import DRAWS, Drawn
-from verdicts import judged, verdict
+from verdicts import apart, judged, t_test, verdict
 
 from distildoc.metrics.bootstrap import percentiles
 from distildoc.metrics.outcomes import Floats
@@ -38,6 +38,11 @@ def estimate(values: Floats) -> dict[str, float]:
     return {"value": round(float(drawn[0]), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
+def tested(values: Floats) -> dict[str, float]:
+    """The estimate of a difference, and p of a t-test over its seeds."""
+    return {**estimate(values), "p_t_test": t_test(values[:, 0])}
+
+
 def gains(
     draws: Draws, pages: str, teacher: str, methods: Sequence[str], *, score: str = "accuracy", base: str = BASE
 ) -> Floats:
@@ -63,7 +68,7 @@ def claims_of(draws: Draws) -> list[Claim]:
 
 def beats_labels(draws: Draws) -> Claim:
     found = {
-        f"{teacher} teacher": {name: estimate(gains(draws, "clean", teacher, [name])) for name in methods}
+        f"{teacher} teacher": {name: tested(gains(draws, "clean", teacher, [name])) for name in methods}
         for teacher, methods in (("own", NINE), ("clean", TAUGHT))
     }
     return {
@@ -84,7 +89,7 @@ def helps_more(draws: Draws, pages: str, words: str) -> Claim:
         ("mean of the nine, own teacher", list(NINE), "own"),
     ):
         there, clean = gains(draws, pages, teacher, methods), gains(draws, "clean", teacher, methods)
-        found[name] = {"more": estimate(there - clean), "there": estimate(there), "clean": estimate(clean)}
+        found[name] = {"more": tested(there - clean), "there": tested(there), "clean": tested(clean)}
     return {
         "claim": f"Distillation gains more over labels alone with {words} than on clean pages",
         "ours": found,
@@ -96,7 +101,7 @@ def helps_more(draws: Draws, pages: str, words: str) -> Claim:
 def beyond_compression(draws: Draws) -> Claim:
     """Online methods have no teacher that could be compressed."""
     found = {
-        f"{name}, {pages}": estimate(gains(draws, pages, "own", [name]))
+        f"{name}, {pages}": tested(gains(draws, pages, "own", [name]))
         for name in FAMILIES["online"]
         for pages in ("clean", *IMPERFECT)
     }
@@ -114,13 +119,13 @@ def families(draws: Draws) -> Claim:
     for pages in ("clean", *IMPERFECT):
         for family, methods in FAMILIES.items():
             others = [name for name in NINE if name not in methods]
-            found[f"{family}, {pages}"] = estimate(
+            found[f"{family}, {pages}"] = tested(
                 gains(draws, pages, "own", methods) - gains(draws, pages, "own", others)
             )
     return {
         "claim": "What is mimicked matters: families of methods differ in their mean gain (own teacher)",
         "ours": found,
-        "holds": judged([one["low"] > 0 or one["high"] < 0 for one in found.values()]),
+        "holds": judged([apart(one) for one in found.values()]),
         "tried": WEIGHTS + "four families on four kinds of pages",
     }
 
@@ -128,7 +133,7 @@ def families(draws: Draws) -> Claim:
 def more_than_smoothing(draws: Draws) -> Claim:
     """A control that the study adds: soft targets that know nothing."""
     found = {
-        f"{pages}, {teacher} teacher": estimate(gains(draws, pages, teacher, ["kd"], base=CONTROL))
+        f"{pages}, {teacher} teacher": tested(gains(draws, pages, teacher, ["kd"], base=CONTROL))
         for pages in ("clean", *IMPERFECT)
         for teacher in ("own", "stopped", "clean")
     }
@@ -143,10 +148,10 @@ def more_than_smoothing(draws: Draws) -> Claim:
 def better(draws: Draws, score: str, words: str) -> Claim:
     """Mean of the nine with the own teacher, of seven with the clean one, and each family."""
     found = {
-        "mean of the nine, own teacher": estimate(gains(draws, "clean", "own", NINE, score=score)),
-        "mean of the seven, clean teacher": estimate(gains(draws, "clean", "clean", TAUGHT, score=score)),
+        "mean of the nine, own teacher": tested(gains(draws, "clean", "own", NINE, score=score)),
+        "mean of the seven, clean teacher": tested(gains(draws, "clean", "clean", TAUGHT, score=score)),
     } | {
-        f"{family}, own teacher": estimate(gains(draws, "clean", "own", methods, score=score))
+        f"{family}, own teacher": tested(gains(draws, "clean", "own", methods, score=score))
         for family, methods in FAMILIES.items()
     }
     return {

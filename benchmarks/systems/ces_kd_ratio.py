@@ -44,7 +44,7 @@ def facts_of(results: Results) -> dict[str, Any]:
         "test_pages": len(like),
         "claims": [
             {
-                "claim": "its gain over the large teacher grows with the ratio of their sizes (again)",
+                "claim": "its gain over the large teacher grows with the ratio of their sizes (second try)",
                 "ours": {"gain of nano - gain of tenth": grows, **each},
                 "holds": verdict(grows),
                 "tried": TRIED,

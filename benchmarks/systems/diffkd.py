@@ -23,7 +23,7 @@ from diffkd_features import Floats, Trained, denoising
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
 from paired import minutes, rounded
-from verdicts import WORDS, less, verdict
+from verdicts import WORDS, less, t_test, verdict
 
 from distildoc.core.model import parameter_count
 from distildoc.metrics import SCORES
@@ -54,6 +54,11 @@ def estimate(values: Floats) -> dict[str, float]:
     return {"mean": round(float(drawn[0]), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
+def difference(values: Floats) -> dict[str, float]:
+    """The estimate of a paired difference [S, P], and p of a t-test over its seeds."""
+    return {**estimate(values), "p_t_test": t_test(values.mean(1))}
+
+
 def accuracy_gain(results: Results, one: str, other: str) -> dict[str, Any]:
     """How much more accurate one method is than another, paired over seeds and pages; no correction for several."""
     drawn = [
@@ -65,6 +70,7 @@ def accuracy_gain(results: Results, one: str, other: str) -> dict[str, Any]:
     low, high = percentiles(values[1:])
     agree = int((np.sign(differences[:, 0]) == np.sign(values[0])).sum())
     found = {"mean": float(values[0]), "low": low, "high": high, "p": p_value(values[1:])}
+    found["p_t_test"] = t_test(differences[:, 0])
     return {"better": one, "than": other, **{k: round(v, 4) for k, v in found.items()}, "seeds_that_agree": agree}
 
 
@@ -90,12 +96,12 @@ def measured(results: Results, method: str) -> dict[str, dict[str, float]]:
     runs = [denoising(Trained(entry.folder)) for entry in cells(results, method)]
     every = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     found = {name: estimate(values) for name, values in every.items()}
-    found["ready to linear: error"] = estimate(every["ready: error"] - every["linear: error"])
+    found["ready to linear: error"] = difference(every["ready: error"] - every["linear: error"])
     for mark in ("step", "r of step"):
         steps = [name for name in every if name.startswith(mark) and name.endswith("cosine")]
         steps += ["ready: cosine"] if mark == "r of step" and steps else []
         for before, after in itertools.pairwise(steps):
-            found[f"{before.split(':')[0]} to {after.split(':')[0]}: cosine"] = estimate(every[after] - every[before])
+            found[f"{before.split(':')[0]} to {after.split(':')[0]}: cosine"] = difference(every[after] - every[before])
     return found
 
 

@@ -24,7 +24,7 @@ from scipy.stats import t as student_t
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
 from paired import minutes, rounded
-from verdicts import LEVEL, WORDS, judged, less, verdict
+from verdicts import LEVEL, WORDS, judged, less, t_test, verdict
 
 from distildoc.core.model import parameter_count
 from distildoc.data.pageset import some
@@ -85,7 +85,8 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     """Mean over seeds and its 95 % interval by Student's t."""
     mean, count = float(np.mean(values)), len(values)
     half = float(student_t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-    return {"value": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4), "seeds": count}
+    numbers = {"value": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
+    return {**numbers, "p_t_test": t_test(values), "seeds": count}
 
 
 def entropies(results: Results) -> dict[str, Any]:

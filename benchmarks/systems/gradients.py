@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measuring import ROOT, write_result
 from paired import minutes
-from verdicts import WORDS, verdict
+from verdicts import WORDS, t_test, verdict
 
 from distildoc.evaluate.table import PageTable
 from distildoc.metrics import SCORES
@@ -71,6 +71,11 @@ def estimate(values: Floats) -> dict[str, float]:
     return {"value": round(float(over[0]), 2), "low": round(low, 2), "high": round(high, 2)}
 
 
+def difference(values: Floats) -> dict[str, float]:
+    """The estimate of a paired difference, and p of a t-test over its seeds."""
+    return {**estimate(values), "p_t_test": t_test(values[:, 0])}
+
+
 def compression(results: Results) -> tuple[dict[str, Any], list[int]]:
     """Accuracy by width and method, and the differences that the claims are about."""
     tables, seeds = tables_of(results, ("width", "method"))
@@ -85,10 +90,10 @@ def compression(results: Results) -> tuple[dict[str, Any], list[int]]:
     narrow, wide = widths[0], widths[-1]
     facts = {
         "accuracy": {f"{w}/{m}": estimate(scores[w, m]) for w in widths for m in METHODS},
-        "logits - gradient_features": estimate(logits - mean("gradient_features")),
-        "gradient_features - features": estimate(mean("gradient_features") - mean("features")),
+        "logits - gradient_features": difference(logits - mean("gradient_features")),
+        "gradient_features - features": difference(mean("gradient_features") - mean("features")),
         "logits_over_plain_features": {w: estimate(values) for w, values in deficit.items()},
-        "deficit narrow - wide": {f"{narrow} to {wide}": estimate(deficit[narrow] - deficit[wide])},
+        "deficit narrow - wide": {f"{narrow} to {wide}": difference(deficit[narrow] - deficit[wide])},
         "over_labels": {m: estimate(mean(m) - mean("supervised")) for m in METHODS[1:]},
         "gradient_logits - logit_mse": estimate(mean("gradient_logits") - mean("logit_mse")),
     }
@@ -120,7 +125,7 @@ def incremental(results: Results) -> tuple[dict[str, Any], dict[str, Any], list[
     first = next(iter(tables.values()))[0]
     known = np.array([first.labels[target] in before.labels for target in first.targets])
     scores = {method: drawn(found) for (method,), found in tables.items()}
-    gains = {method: estimate(scores[method] - scores["supervised"]) for method in METHODS[1:]}
+    gains = {method: difference(scores[method] - scores["supervised"]) for method in METHODS[1:]}
     facts = {
         "before": estimate(drawn([before])),
         "over_labels": gains,
@@ -179,7 +184,7 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += ["", "## Verdict", ""]
     for one in facts["claims"]:
         lines += [f"**{one['claim']}**: {WORDS[one['holds']]}.", ""]
-        lines += [f"- {name}: {shown(value)} points" for name, value in one["ours"].items()]
+        lines += [f"- {name}: {shown(value)} points, p {value['p_t_test']:.3f}" for name, value in one["ours"].items()]
         lines += [f"- tried: {one['tried']}", ""]
     return "\n".join(lines)
 

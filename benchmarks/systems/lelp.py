@@ -48,6 +48,19 @@ def kd_claim(kd: np.ndarray, labels: np.ndarray, tried: str, again: str = "") ->
     return {"claim": text, "ours": {"KD - labels": gain}, "holds": verdict(gain), "tried": tried}
 
 
+def random_claim(
+    found: Mapping[str, np.ndarray], kd: str, tried: str, where: str = "With two classes", again: str = ""
+) -> dict[str, Any]:
+    """Judged by what random sub-classes gain over KD; what they gain over labels alone is told."""
+    over, to_labels = (paired.difference(found["random_subclasses"], found[name]) for name in (kd, "supervised"))
+    return {
+        "claim": f"{where} random sub-classes do not help: at most two points over KD at its best temperature{again}",
+        "ours": {"random - KD": over, "random - labels": to_labels},
+        "holds": over["high"] <= MARGIN,
+        "tried": tried,
+    }
+
+
 def claims(two: Mapping[str, np.ndarray], sixteen: Mapping[str, np.ndarray], best: Mapping[str, str]) -> list[Any]:
     kd, lelp = two[best["kd, 2 classes"]], two[best["lelp, 2 classes"]]
     tried = "KD at temperatures 1 and 4, LELP with S 8, beta 0.5 and S 3, beta 1; chosen on validation pages"
@@ -68,6 +81,7 @@ def claims(two: Mapping[str, np.ndarray], sixteen: Mapping[str, np.ndarray], bes
             "holds": verdict(to_random),
             "tried": "S 8, beta 0.5",
         },
+        random_claim(two, best["kd, 2 classes"], "S 8, beta 0.5"),
         {
             "claim": "True fine labels beat LELP, and LELP beats KD",
             "ours": {"oracle - LELP": to_oracle, "LELP - KD": to_kd},

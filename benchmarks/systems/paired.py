@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import ttest_1samp
-from verdicts import WORDS
+from verdicts import WORDS, t_test
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from measuring import ROOT, write_result
@@ -94,7 +93,7 @@ def tested(apart: np.ndarray) -> dict[str, Any]:
     return {
         **found,
         "p_bootstrap": round(p_value(over_seeds(apart, resamples=DRAWS)[1:]), 4),
-        "p_t_test": round(float(ttest_1samp(apart[:, 0], 0).pvalue), 4),
+        "p_t_test": t_test(apart[:, 0]),
         "seeds_ahead": int((apart[:, 0] > 0).sum()),
         "of": len(apart),
     }

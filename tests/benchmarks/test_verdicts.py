@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "systems" / "verdicts.py"
-ABOVE, AROUND, BELOW = ({"low": low, "high": low + 2} for low in (1, -1, -3))
+ABOVE, AROUND, BELOW = ({"low": low, "high": low + 2, "p_t_test": p} for low, p in ((1, 0.01), (-1, 0.6), (-3, 0.01)))
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,24 @@ def test_tests_of_another_kind_are_judged_alike(verdicts: ModuleType) -> None:
     assert verdicts.judged([True, False], True) is False
 
 
-def test_t_test_over_seeds_decides_as_well_where_there_is_one(verdicts: ModuleType) -> None:
+def test_t_test_over_seeds_decides_as_well(verdicts: ModuleType) -> None:
     assert verdicts.verdict({**ABOVE, "p_t_test": 0.01}) is True
     assert verdicts.verdict({**ABOVE, "p_t_test": 0.06}) is False
+    assert verdicts.verdict(verdicts.less({**BELOW, "p_t_test": 0.06})) is False
+    with pytest.raises(KeyError):
+        verdicts.verdict({"low": 1, "high": 2})
+
+
+def test_differences_of_either_sign_are_told_from_none(verdicts: ModuleType) -> None:
+    assert verdicts.apart(ABOVE) and verdicts.apart(BELOW)
+    assert not verdicts.apart(AROUND) and not verdicts.apart({**BELOW, "p_t_test": 0.06})
+
+
+def test_a_margin_moves_the_interval_and_the_seeds(verdicts: ModuleType) -> None:
+    moved = verdicts.at_least({"low": -2.0, "high": 1.0, "seeds": [-2.0, -1.0, 0.0]}, 3.0)
+    assert moved == {"low": 1.0, "high": 4.0, "p_t_test": 0.0742}  # mean 2, sd 1, t = 2 sqrt(3) on two degrees
+
+
+def test_p_of_seeds_that_say_nothing_is_one(verdicts: ModuleType) -> None:
+    assert verdicts.t_test([1.0, 2.0, 3.0]) == 0.0742
+    assert verdicts.t_test([0.5]) == verdicts.t_test([0.0, 0.0]) == 1.0
