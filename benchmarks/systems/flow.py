@@ -52,7 +52,7 @@ AT = 10
 TRIED = {
     "flow": "one setting, the first one tried; no settings were chosen",
     "flow_harder": "the second setting, after the first one; no settings were chosen",
-    "flow_tuned": "a third setting, between the other two; three or four of each method, chosen on validation pages",
+    "flow_tuned": "a third setting, between the other two; four or five of each method, chosen on validation pages",
 }
 Numbers = dict[str, Any]
 

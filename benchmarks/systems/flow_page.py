@@ -92,8 +92,8 @@ one of three basic ones (`wide`) learn from all training pages with labels; the 
 pkt (`auxiliary`). Students, networks of [the first try](flow.md), learn from 40 pages a class for 30 epochs, five
 seeds; all but `supervised` see no label. Test pages ask all other test pages. With the first try's eight classes they
 were near the ceiling, and those of [the second](flow_harder.md), narrower, learnt little without labels. Here every
-method has three or four settings: the rate of 0.003, 0.001 (`.slow`) or 0.01 (`.fast`), and for those with hidden
-layers a slower decay of their weights as well (`.late`, gamma 0.9).
+method has four or five settings: the rate of 0.003, 0.001 (`.slow`), 0.01 (`.fast`) or 0.03 (`.faster`), and for those
+with hidden layers a slower decay of their weights at 0.003 as well (`.late`, gamma 0.9).
 """
 PAGES = {
     "flow": ("Information flow: an auxiliary teacher and a critical period", FIRST),
