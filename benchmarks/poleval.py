@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from measuring import RESULTS, ROOT, write_result
-from poleval_families import BASELINE, FAMILIES, RESULT_OF, Family
+from poleval_families import BASELINE, FAMILIES, OTHERS, RESULT_OF, Family
 
 from distildoc.core.model import parameter_count
 from distildoc.evaluate.layout_files import read_layouts
@@ -44,12 +45,34 @@ def is_done(folder: Path) -> bool:
     return (folder / "evaluation" / "report.json").is_file()
 
 
-def run_one(config: Path, folder: Path, seed: int, longer: float) -> None:
-    """Train and score in a process of its own, on one thread."""
+def stage_of(family: Family, arm: str) -> str | None:
+    """The run file that an arm goes on from, if that is trained with every seed."""
+    start = Path(read_run_file(family.configs / f"{arm}.yaml").start or "").name
+    return start if start in family.stages else None
+
+
+def commands(family: Family, arm: str, seed: int, runs: Path, longer: float) -> list[list[str]]:
+    """What trains an arm, and what it goes on from, and scores it."""
     distildoc = [sys.executable, "-m", "distildoc"]
+    config, folder, stage = family.configs / f"{arm}.yaml", folder_of(runs, arm, seed), stage_of(family, arm)
     epochs = round(longer * read_run_file(config).train.epochs)
     named = [str(config), f"seed={seed}", f"name={folder.name}", f"train.epochs={epochs}"]
-    for stage in ([*distildoc, "train", *named, "-o", str(folder)], [*distildoc, "evaluate", str(folder)]):
+    if stage is not None:
+        named.append(f"start={folder_of(runs, stage, seed)}")
+    found = [[*distildoc, "train", *named, "-o", str(folder)], [*distildoc, "evaluate", str(folder)]]
+    return found if stage is None else [*commands(family, stage, seed, runs, longer)[:-1], *found]
+
+
+def earlier_runs(family: Family, arm: str, seeds: Sequence[int], runs: Path) -> list[Path]:
+    """What an arm went on from, a run a seed; none for most."""
+    stage = stage_of(family, arm)
+    return [] if stage is None else [folder_of(runs, stage, seed) for seed in seeds]
+
+
+def run_one(family: Family, arm: str, seed: int, runs: Path, longer: float) -> None:
+    """Train and score in a process of its own, on one thread."""
+    folder = folder_of(runs, arm, seed)
+    for stage in commands(family, arm, seed, runs, longer):
         done = subprocess.run(stage, capture_output=True, text=True)
         line = (done.stdout + done.stderr).strip().splitlines()[-1:]
         print(folder.name, *line, flush=True)
@@ -57,13 +80,13 @@ def run_one(config: Path, folder: Path, seed: int, longer: float) -> None:
             return
 
 
-def run_all(configs: Path, runs: Path, options: argparse.Namespace) -> None:
-    jobs = [(arm, seed, folder_of(runs, arm, seed)) for arm in options.arms for seed in options.seeds]
+def run_all(family: Family, runs: Path, options: argparse.Namespace) -> None:
+    jobs = [(arm, seed) for arm in options.arms for seed in options.seeds]
     with ThreadPoolExecutor(options.workers) as pool:
         begun = [
-            pool.submit(run_one, configs / f"{arm}.yaml", folder, seed, options.longer)
-            for arm, seed, folder in jobs
-            if not is_done(folder)
+            pool.submit(run_one, family, arm, seed, runs, options.longer)
+            for arm, seed in jobs
+            if not is_done(folder_of(runs, arm, seed))
         ]
         for one in begun:
             one.result()
@@ -99,14 +122,18 @@ def gains(folders: list[Path], baseline: list[Path]) -> dict[str, dict[str, floa
     return {name: {key: round(getattr(one, key), 4) for key in ("value", "low", "high")} for name, one in found.items()}
 
 
-def arm_facts(folders: list[Path], baseline: list[Path]) -> dict[str, Any]:
-    """Mean scores over the seeds, each seed's mAP with its interval over pages, and the paired gain."""
+def arm_facts(folders: list[Path], baseline: list[Path], earlier: list[Path]) -> dict[str, Any]:
+    """Mean scores over the seeds, each seed's mAP with its interval over pages, and the paired gain.
+
+    earlier  the runs that these went on from, of the same seeds, if there are any: their steps and time count.
+    """
+    whole = [*zip(earlier, folders, strict=True)] if earlier else [(folder,) for folder in folders]
     reports = [report_of(folder)["scores"] for folder in folders]
     facts: dict[str, Any] = {
         "parameters": parameter_count(load_model(folders[0] / "model")),
-        "start": read_run_file(folders[0] / "config.yaml").start,
-        "steps": trained(folders[0])["steps"],
-        "train_seconds": round(float(np.mean([trained(folder)["seconds"] for folder in folders])), 1),
+        "start": read_run_file(whole[0][0] / "config.yaml").start,
+        "steps": sum(trained(folder)["steps"] for folder in whole[0]),
+        "train_seconds": round(float(np.mean([sum(trained(one)["seconds"] for one in runs) for runs in whole])), 1),
         "mean": {name: round(float(np.mean([one[name]["value"] for one in reports])), 4) for name in SCORES},
         "f1_by_seed": [round(one["f1"]["value"], 4) for one in reports],
         "map_by_seed": [{key: round(value, 4) for key, value in one["map"].items()} for one in reports],
@@ -174,7 +201,7 @@ def main() -> None:
     family = FAMILIES[asked.family]
     runs = asked.runs or family.runs
     if not asked.summary:
-        run_all(family.configs, runs, asked)
+        run_all(family, runs, asked)
     folders = {arm: [folder_of(runs, arm, seed) for seed in asked.seeds] for arm in asked.arms}
     facts = {
         "before": family.before,
@@ -182,8 +209,11 @@ def main() -> None:
         "labels; 51 `val` pages read once",
         "pretraining": pretraining(family, RESULTS / f"{RESULT_OF[asked.family]}.json"),
         "teacher": teacher_facts(family.runs / "teacher"),
+        "other_teachers": {name: teacher_facts(family.runs / name) for name in OTHERS if is_done(family.runs / name)},
         "arms": {
-            arm: arm_facts(one, folders[BASELINE]) for arm, one in folders.items() if all(is_done(run) for run in one)
+            arm: arm_facts(one, folders[BASELINE], earlier_runs(family, arm, asked.seeds, runs))
+            for arm, one in folders.items()
+            if all(is_done(run) for run in one)
         },
     }
     name = asked.name or RESULT_OF[asked.family]

