@@ -8,6 +8,7 @@ from distildoc.models.detectors.rcnn.norms import StillNorm, with_still_norms
 from distildoc.schema.errors import InputError
 
 BLOCKS = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 64, "patch_size": 16}
+STAGES = [[[3, width // 2, width, 2, False]] for width in (64, 128, 256, 512)]  # of a PP-LCNet, after the first
 CONFIGS = {
     "resnet": ResNetConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], embedding_size=8, layer_type="basic"),
     "pp_lcnet": PPLCNetConfig(scale=0.25),
@@ -106,6 +107,19 @@ def test_a_cnn_of_three_stages_is_refused():
     config = ResNetConfig(hidden_sizes=[8, 8, 8], depths=[1, 1, 1], embedding_size=8, layer_type="basic")
     with pytest.raises(InputError, match="needs a CNN of 4 stages, got 3"):
         build_body(blank_backbone(config), channels=8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "strides"),
+    [
+        ({"stem_stride": 1}, r"\[1, 1, 2, 2, 2, 2\]"),
+        ({"block_configs": [[[3, 16, 32, 2, False]], *STAGES]}, r"\[2, 2, 2, 2, 2, 2\]"),
+        ({"block_configs": [[], *STAGES]}, r"\[2, 1, 2, 2, 2, 2\]"),
+    ],
+)
+def test_a_pp_lcnet_of_other_strides_is_refused(changes, strides):
+    with pytest.raises(InputError, match=rf"pp_lcnet of strides \[2, 1, 2, 2, 2, 2\], a stage each, got {strides}"):
+        build_body(blank_backbone(PPLCNetConfig(**changes)), channels=8)
 
 
 def test_patches_of_another_size_are_refused():

@@ -1,4 +1,5 @@
 import ast
+import json
 import sys
 from pathlib import Path
 
@@ -108,7 +109,22 @@ def test_published_weights_of_a_folder_fill_the_backbone(published, tmp_path):
     kept = {name: value for name, value in model.body.network.state_dict().items() if value.is_floating_point()}
     assert len(kept) > 20
     base = BASES.get(family, family)
+    if family == "pp_lcnet":  # published for blue, green, red
+        kept["convolution.convolution.weight"] = kept["convolution.convolution.weight"].flip(1)
     assert all(torch.equal(value, weights[f"{base}.{name}"]) for name, value in kept.items())
+
+
+def test_a_published_pp_lcnet_reads_pages_as_its_processor_of_transformers_gives_them(tmp_path):
+    torch.manual_seed(7)
+    classifier = network_class(FAMILIES["pp_lcnet"])(FAMILIES["pp_lcnet"]).eval()
+    classifier.save_pretrained(tmp_path)
+    network = micro(backbone=str(tmp_path), pretrained=True).eval().body.network
+    red_first = pages((64, 64))
+    with torch.no_grad():
+        ours, theirs = (
+            net(one).last_hidden_state for net, one in ((network, red_first), (classifier.encoder, red_first.flip(1)))
+        )
+    assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-7) and ours.abs().max() > 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -116,6 +132,10 @@ def test_a_detector_on_a_published_backbone_loads_again(published, channels, tmp
     family, _ = published
     given = {"backbone": str(tmp_path / "published"), "pretrained": True, "channels": channels}
     if family == "pp_lcnet" and channels == 1:
+        config = tmp_path / "published" / "config.json"
+        config.write_text(
+            json.dumps({**json.loads(config.read_text()), "num_channels": 3})
+        )  # which means nothing to it
         with pytest.raises(ConfigError, match=r"\(pp_lcnet\) reads colour only; set `input: {grey: false}`"):
             micro(**given)
         return

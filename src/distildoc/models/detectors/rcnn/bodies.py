@@ -9,6 +9,7 @@ Any page size works: a side that is no multiple of 32 is stretched to the next o
 they are, and the positions of a transformer are interpolated to the page (bicubic, in every forward).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -24,7 +25,9 @@ from distildoc.schema.errors import InputError
 
 STEP = 32  # coarsest stride that a page must be a multiple of
 MAPS = 4  # that the backbone gives
-STAGED, PATCHED = ("resnet", "pp_lcnet"), ("vit", "deit", "beit")  # model types with maps, and with blocks of tokens
+LCNET = "pp_lcnet"
+STAGED, PATCHED = ("resnet", LCNET), ("vit", "deit", "beit")  # model types with maps, and with blocks of tokens
+LCNET_STRIDES = [2, 1, 2, 2, 2, 2]  # of its stem and its stages
 WIDEST = 1 << 14  # channels; a recipe that asks for more is not one of ours
 
 
@@ -94,7 +97,7 @@ class BlockBody(nn.Module):
 
 def backbone_of(classifier: nn.Module) -> nn.Module:
     """The base model of an image classifier of transformers, without what comes after its last block."""
-    network = cast(Any, classifier.encoder if _kind(classifier) == "pp_lcnet" else base_of(classifier))
+    network = cast(Any, classifier.encoder if _kind(classifier) == LCNET else base_of(classifier))
     if _kind(network) == "resnet":
         network.pooler = nn.Identity()
     elif _kind(network) in PATCHED:
@@ -144,8 +147,16 @@ def stage_widths(network: nn.Module) -> list[int]:
     """Channels of the maps of strides 4 to 32 that a CNN gives."""
     if _kind(network) == "resnet":
         return [int(width) for width in cast(PreTrainedConfig, network.config).hidden_sizes]
-    blocks = cast(Any, network).blocks[1:]  # the first has stride 2
-    return [int(block.layers[-1].pointwise_convolution.convolution.out_channels) for block in blocks]
+    stem, *stages = (_convolutions(part) for part in (cast(Any, network).convolution, *cast(Any, network).blocks))
+    strides = [math.prod(one.stride[0] for one in part) for part in (stem, *stages)]
+    if strides != LCNET_STRIDES or not all(stages):
+        raise InputError(f"model: a pyramid needs a {LCNET} of strides {LCNET_STRIDES}, a stage each, got {strides}")
+    return [part[-1].out_channels for part in stages[-MAPS:]]
+
+
+def _convolutions(part: nn.Module) -> list[nn.Conv2d]:
+    """But for those of squeeze and excitation, which have a bias."""
+    return [one for one in part.modules() if isinstance(one, nn.Conv2d) and one.bias is None]
 
 
 def _kind(network: nn.Module) -> str:

@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig
 from distildoc.core.model import Detector, Normalise
 from distildoc.models import hub
 from distildoc.models.build import plain_config
-from distildoc.models.detectors.rcnn.bodies import STEP, backbone_of, blank_backbone, build_body, places_in
+from distildoc.models.detectors.rcnn.bodies import LCNET, STEP, backbone_of, blank_backbone, build_body, places_in
 from distildoc.models.detectors.rcnn.head import RcnnHead
 from distildoc.models.detectors.rcnn.norms import with_still_norms
 from distildoc.models.detectors.rcnn.presets import RcnnPreset, backbone_preset
@@ -79,15 +79,17 @@ def _backbone(name: str, *, size: tuple[int, int], channels: int, pretrained: bo
     found = hub.read_normalise(folder, config)
     normalise = Normalise(found.mean, found.std)
     network = backbone_of(hub.load_network(folder, config)) if pretrained else blank_backbone(config)
+    if config.model_type == LCNET and channels == 1:
+        raise ConfigError(f"backbone '{name}' ({LCNET}) reads colour only; set `input: {{grey: false}}`")
+    if config.model_type == LCNET:
+        _swap_red_and_blue(network)
     if channels == 1:
-        _check_grey(network, name)
         sum_over_colour(network)
         normalise = grey_normalise(normalise)
     return network, normalise
 
 
-def _check_grey(network: nn.Module, name: str) -> None:
-    """A saved backbone is rebuilt from its config, which must be able to say that it reads one channel."""
-    config = cast(PreTrainedConfig, network.config)
-    if not hasattr(config, "num_channels"):
-        raise ConfigError(f"backbone '{name}' ({config.model_type}) reads colour only; set `input: {{grey: false}}`")
+def _swap_red_and_blue(network: nn.Module) -> None:
+    """PP-LCNets are published for blue, green, red: transformers' processor turns the channels round at its end."""
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    first.weight = nn.Parameter(first.weight.detach().flip(1))

@@ -54,7 +54,7 @@ def mask_rcnn(
 ) -> Plan:
     """Mask R-CNN on a pyramid.
 
-    backbone   a ResNet, ViT or BEiT: a classifier's preset, a hub id or a local folder; or a PP-LCNet of these two.
+    backbone   a ResNet, ViT or BEiT: a classifier's preset, a hub id or a local folder; or a PP-LCNet by id or folder.
     width      channels of the pyramid and of the mask branch; hidden: width of the box branch.
     masks      learn masks too, the rectangles of the boxes; without them it is Faster R-CNN.
     anchor     side in pixels of the smallest anchor; the others are 2, 4, 8 and 16 times as large.
