@@ -34,8 +34,8 @@ POINTED = (  # result, path of estimates by name of a method, points in 1, where
     ("gradients", "width/over_labels", 1, "sixteen classes", "accuracy", LABELS),
     ("gradients", "incremental/over_labels", 1, "classes added", "accuracy", "fine-tuning"),
     ("kdiga", "gains", 1, "", "accuracy under PGD-20", "kd"),
-    ("flow_harder", "gains", 100, "", "retrieval mAP", "pkt"),
-    ("flow_tuned", "gains", 100, "", "retrieval mAP", "pkt"),
+    ("flow_harder", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
+    ("flow_tuned", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
     ("lelp_text", "gains", 100, "SST-2", "accuracy", LABELS),
     ("lelp_text_few", "gains", 100, "SST-2, few texts", "accuracy", LABELS),
 )

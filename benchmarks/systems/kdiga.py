@@ -20,31 +20,24 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from kdiga_certified import CLEAN, Hits, certified, certified_claims, estimate, model_of, told
 from measuring import ROOT, write_result
 from paired import minutes
-from verdicts import WORDS, above, at_least, judged, t_test, verdict
+from verdicts import WORDS, above, at_least, judged
 
 from distildoc.core.batch import Batch
 from distildoc.core.model import Model
 from distildoc.data.pageset import PageSet, some
 from distildoc.evaluate.attacks import Attack, right, withstood
-from distildoc.evaluate.smoothing import Smoothing, certify
-from distildoc.models.load import load_model
 from distildoc.recipes.attacks import batches_of, smoothing_of
 from distildoc.recipes.folder import RunFolder
 from distildoc.recipes.pages import test_pages, training_pages
 from distildoc.study.results import Entry, Results, read_results
 
 PAGE = ROOT / "docs" / "systems" / "kdiga.md"
-DRAWS = 4000
 FIRST, SECOND = ("kdiga_1", "kdiga_3"), ("kdiga_0.3", "kdiga_0.5")  # tried before and after the first result
 WEIGHTS = (*SECOND, *FIRST)
-MARGIN, CLEAN, MASKED = 10.0, 3.0, 2.0  # points: a clear gain, a clean accuracy not lost, no gradient masking
-Hits = np.ndarray  # [seeds, pages] of 0 and 1
-
-
-def model_of(entry: Entry) -> Model:
-    return load_model(RunFolder(entry.folder).model)
+MARGIN, MASKED = 10.0, 2.0  # points: a clear gain, no gradient masking
 
 
 def arms_of(results: Results) -> dict[str, list[Entry]]:
@@ -56,23 +49,6 @@ def arms_of(results: Results) -> dict[str, list[Entry]]:
 
 def hits(entries: Sequence[Entry], measure: Callable[[Model, Sequence[Batch]], Any], pages: Sequence[Batch]) -> Hits:
     return np.stack([measure(model_of(entry), pages).numpy() for entry in entries]).astype(float)
-
-
-def estimate(hits: Hits, less: Hits | None = None) -> dict[str, Any]:
-    """Mean in points with its interval; of the difference where `less` is given, with that of every seed."""
-    values = 100 * (hits if less is None else hits - less)
-    draw = np.random.default_rng(0)
-    seeds, pages = values.shape
-    means = []
-    for _ in range(DRAWS):
-        rows, columns = draw.integers(seeds, size=seeds), draw.integers(pages, size=pages)
-        means.append(values[np.ix_(rows, columns)].mean())
-    low, high = np.quantile(means, [0.025, 0.975])
-    found = {"mean": round(float(values.mean()), 1), "low": round(float(low), 1), "high": round(float(high), 1)}
-    if less is None:
-        return found
-    each = values.mean(1)
-    return {**found, "p_t_test": t_test(each), "seeds": [round(float(one), 2) for one in each]}
 
 
 def examined(entries: Sequence[Entry]) -> dict[str, float]:
@@ -114,35 +90,6 @@ def transfer_hits(arms: Mapping[str, list[Entry]], name: str, pages: Sequence[Ba
     return np.stack(found).astype(float)
 
 
-def certified(
-    arms: Mapping[str, list[Entry]],
-    best: str,
-    pages: Sequence[Batch],
-    smoothing: Smoothing,
-    radii: Sequence[float],
-    also: Sequence[str] = (),
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """By L2 radius: shares of pages certified, and those of the chosen students less those of KD and of their teacher.
-
-    also  other arms whose shares are told.
-    """
-    names = dict.fromkeys((best, *also, "kd", "robust"))
-    found = {name: [certify(model_of(entry), pages, smoothing) for entry in arms[name]] for name in names}
-
-    def within(name: str, radius: float) -> Hits:
-        return np.stack([one.within(radius).numpy() for one in found[name]]).astype(float)
-
-    shares = {name: {f"{radius:g}": estimate(within(name, radius)) for radius in radii} for name in names}
-    return {
-        words: {f"{radius:g}": estimate(within(best, radius), within(other, radius)) for radius in radii}
-        for words, other in (("to kd", "kd"), ("to the teacher", "robust"))
-    } | {"shares": shares}
-
-
-def told(one: Mapping[str, float]) -> str:
-    return f"{one['mean']:.1f} [{one['low']:.1f}, {one['high']:.1f}]"
-
-
 def claims_of(
     facts: Mapping[str, Any], attacked: Mapping[str, Hits], clean: Mapping[str, Hits]
 ) -> list[dict[str, Any]]:
@@ -174,25 +121,6 @@ def claims_of(
     ]
 
 
-def certified_claims(shares: Mapping[str, Mapping[str, Any]], tried: str, again: str = "") -> list[dict[str, Any]]:
-    """`shares` as `certified` gives them; `again` stands behind the claims."""
-    to_kd, to_teacher = shares["to kd"], shares["to the teacher"]
-    return [
-        {
-            "claim": f"The student's certified accuracy is above that of KD{again}",
-            "ours": f"points to KD: {listed(to_kd)}",
-            "holds": verdict(*to_kd.values()),
-            "tried": tried,
-        },
-        {
-            "claim": f"The student is certified as robust as its teacher{again}",
-            "ours": f"points to the teacher: {listed(to_teacher)}",
-            "holds": verdict(*(at_least(one, CLEAN) for one in to_teacher.values())),
-            "tried": f"{tried}; at most {CLEAN:g} points less would do; the teacher has one seed",
-        },
-    ]
-
-
 def unmasked_claim(arm: Mapping[str, Any]) -> dict[str, Any]:
     deeper, transfer = (arm[name]["mean"] - arm["pgd-20"]["mean"] for name in ("pgd-100", "transfer"))
     return {
@@ -206,17 +134,6 @@ def unmasked_claim(arm: Mapping[str, Any]) -> dict[str, Any]:
 
 def graded(holds: bool, partly: bool) -> bool | str:
     return True if holds else "partly" if partly else False
-
-
-def certified_lines(shares: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A table of the shares of pages that are certified, a line an arm."""
-    radii = list(next(iter(shares.values())))
-    lines = [f"| certified, percent | {' | '.join(f'within {one}' for one in radii)} |", f"|---|{'--:|' * len(radii)}"]
-    return [*lines, *(f"| {name} | {' | '.join(told(own[r]) for r in radii)} |" for name, own in shares.items())]
-
-
-def listed(found: Mapping[str, Mapping[str, float]]) -> str:
-    return ", ".join(f"{told(one)} within {radius}" for radius, one in found.items())
 
 
 def facts_of(results: Results) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 LEVEL = 0.05
+ALIKE = 1e-9  # differences of seeds that differ by less do so by rounding alone
 WORDS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
 
@@ -50,5 +51,6 @@ def at_least(one: Mapping[str, Any], margin: float) -> dict[str, float]:
 
 def t_test(seeds: Sequence[float] | np.ndarray) -> float:
     """p of the differences of the seeds against 0, two-sided; 1 where they are too few or all alike to say."""
-    p = float(ttest_1samp(seeds, 0).pvalue) if np.std(seeds) > 0 else 1.0
-    return round(p, 4)
+    if len(seeds) < 2 or np.ptp(seeds) < ALIKE:
+        return 1.0
+    return round(float(ttest_1samp(seeds, 0).pvalue), 4)

@@ -61,4 +61,5 @@ def test_a_margin_moves_the_interval_and_the_seeds(verdicts: ModuleType) -> None
 
 def test_p_of_seeds_that_say_nothing_is_one(verdicts: ModuleType) -> None:
     assert verdicts.t_test([1.0, 2.0, 3.0]) == 0.0742
-    assert verdicts.t_test([0.5]) == verdicts.t_test([0.0, 0.0]) == 1.0
+    for alike in ([], [0.5], [0.0, 0.0], [0.1] * 3, [0.8 - 0.7, 0.6 - 0.5, 0.4 - 0.3]):
+        assert verdicts.t_test(alike) == 1.0
