@@ -72,8 +72,8 @@ def earlier_runs(family: Family, arm: str, seeds: Sequence[int], runs: Path) -> 
 def run_one(family: Family, arm: str, seed: int, runs: Path, longer: float) -> None:
     """Train and score in a process of its own, on one thread."""
     folder = folder_of(runs, arm, seed)
-    for stage in commands(family, arm, seed, runs, longer):
-        done = subprocess.run(stage, capture_output=True, text=True)
+    for command in commands(family, arm, seed, runs, longer):
+        done = subprocess.run(command, capture_output=True, text=True)
         line = (done.stdout + done.stderr).strip().splitlines()[-1:]
         print(folder.name, *line, flush=True)
         if done.returncode:

