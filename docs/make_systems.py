@@ -183,7 +183,7 @@ def page() -> str:
         "over the seeds is significant as well (p < 0.05); *in part* means that some do and none lies against it. With",
         "three seeds the t-test is hard to pass: a claim that does not hold may only want more of them. Claims of",
         "another kind (that nothing differs, by how much at least, by a permutation) are judged as their page says;",
-        "ces_kd corrects its differences for their number (Holm); diffkd, the first try, is judged by intervals alone.",
+        "ces_kd corrects its differences for their number (Holm).",
         "Differences of scores that name no unit are shares, 0.01 being one point; those of entropies are nats.",
         "",
         "| system | claim | ours | |",
