@@ -142,3 +142,5 @@ def check_works(case: Case, batch: Batch) -> None:
     assert sum(gradient.abs().sum() for gradient in found.values()) > 0
     assert all(torch.isfinite(gradient).all() for gradient in found.values())
     assert not any(gradients(model) for model in case.teacher_models)
+    taught_by = {module for model in case.teacher_models for module in model.modules()}
+    assert taught_by.isdisjoint(case.distiller.modules()), "what is trained along must not hold the teacher"
