@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/method_cost.py                (about 5 minutes)
 
-Each method has a run of its own with a live teacher of 2.8 M weights and a student of 0.17 M on 16 pages of 64 x 64
+Each method has a run of its own with a live teacher of 2.8 M weights and a student of 0.18 M on 16 pages of 64 x 64
 pixels. `vam` and `gates` teach nothing alone and have `kd` as a second term; `gates` has a student of its own, and is
-compared with `kd` of that student. The labels are what the teacher says, and `bss` moves all of its pages, which it
+compared with `kd` of that student. `ces_kd` and `dgkd` have three live teachers, of 0.06, 0.18 and 2.8 M weights, of
+which all look at every batch. The labels are what the teacher says, and `bss` moves all of its pages, which it
 does late in a training. `time` is the CPU time of a step over that of `kd` in the same round, `memory` the most bytes
 of tensors alive within a step beyond those before it, over the same of `kd`. Surveys before the first step are in
 `survey_pages_per_s` alone. Methods of layouts alone are compared with `query_kd`, which teaches a detector's answers as
@@ -17,6 +18,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -29,12 +31,15 @@ from torch.profiler import ProfilerActivity, profile
 from distildoc.core.batch import Batch, Key
 from distildoc.core.clock import constant
 from distildoc.core.method import Surveys, Term
+from distildoc.core.model import Model
 from distildoc.core.pair import Pair
+from distildoc.core.teacher import Teacher
 from distildoc.methods import METHODS, method_module, tasks_of
 from distildoc.models.build import build_model
 from distildoc.tasks.classification import classification
 from distildoc.teach.check import teacher_taps
 from distildoc.teach.distiller import Distiller, adapted
+from distildoc.teach.ensemble import Experts
 from distildoc.teach.live import Live
 from distildoc.teach.survey import survey
 from distildoc.train.processes import make_accelerator
@@ -45,16 +50,22 @@ BASELINE, LAYOUT_BASELINE = "kd", "query_kd"
 STUDENTS = {"gates": "hme"}  # methods of a student of their own, beside `kd` of that student
 TWO_STAGE_BASELINE = "pseudo_labels"
 TWO_STAGE = ("roi_kd",)  # methods of two-stage detectors alone, beside the baseline of such a pair
+OF_EXPERTS = ("ces_kd", "dgkd")  # methods of several teachers
+TEACHERS = ("cnn-micro", "cnn-tiny", "cnn-small")  # of these; the last is that of the others
 WITH_KD = ("vam", "gates")
 SETTINGS = {"bss": {"base": "teacher"}}  # the usual ones move no page before the student knows it
 SIDE, PAGES, SURVEYED = 64, 16, 64
 LABELS = tuple(f"class {number}" for number in range(8))
 
 
+def teacher_named(name: str) -> Model:
+    return build_model(name, labels=LABELS, size=(SIDE, SIDE), seed=1).eval()
+
+
 def pair(student: str) -> Pair:
     size = (SIDE, SIDE)
-    teacher = build_model("cnn-small", labels=LABELS, size=size, seed=1).eval()
-    return Pair(build_model(student, labels=LABELS, size=size, seed=0), teacher, classification(LABELS), size)
+    model = build_model(student, labels=LABELS, size=size, seed=0)
+    return Pair(model, teacher_named(TEACHERS[-1]), classification(LABELS), size)
 
 
 def pages(count: int) -> Batch:
@@ -73,11 +84,11 @@ class Run:
         self.distiller = Distiller(adapted(models.student, terms), terms)
         needs = [term.method.needs for term in terms]
         outputs = any(one.teacher_outputs for one in needs)
-        self.teacher = (
-            Live(models.require_teacher(names[0]), taps=teacher_taps(terms), outputs=outputs)
-            if any(one.teacher for one in needs)
-            else None
-        )
+        self.teacher: Teacher | Experts | None = None
+        if models.experts > 1:
+            self.teacher = Experts([Live(teacher_named(one)) for one in TEACHERS])
+        elif any(one.teacher for one in needs):
+            self.teacher = Live(models.require_teacher(names[0]), taps=teacher_taps(terms), outputs=outputs)
         self.survey_rate = self._survey() if isinstance(terms[0].method, Surveys) else None
         state = begin(self.distiller, make_accelerator("no", cpu=True), optimisation=Optimisation(lr=1e-4), seed=0)
         logs = steps(state, repeat(seen), self.teacher, horizon=Horizon(10**6, 1), clip_norm=1.0)
@@ -98,6 +109,8 @@ class Run:
 def of_pages(name: str, student: str = "cnn-tiny") -> Run:
     """A method of classifiers; the labels are what the teacher says."""
     models, seen = pair(student), pages(PAGES)
+    if name in OF_EXPERTS:
+        models = replace(models, experts=len(TEACHERS))
     with torch.no_grad():
         seen.targets["label"][:] = models.require_teacher(name)(seen.inputs)["logits"].argmax(1)
     return Run((name, BASELINE) if name in WITH_KD else (name,), models, seen)
