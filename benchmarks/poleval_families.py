@@ -6,7 +6,8 @@ from pathlib import Path
 BASELINE = "supervised"
 CORPUS = "distildoc corpus make runs/layout/corpus --pages 6000 --seed 3"
 TEACHERS = ("teacher", "teacher_448", "teacher_again")  # Faster R-CNNs whose bundles label pages together
-OTHERS = (*TEACHERS[1:], "teacher_published")  # beside the one that students learn from as they train
+PUBLISHED_TEACHERS = ("teacher_published", "teacher_published_corpus")  # on the backbone of a published detector
+OTHERS = (*TEACHERS[1:], *PUBLISHED_TEACHERS)  # beside the one that students learn from as they train
 REHEARSAL = "distildoc corpus make runs/layout/rehearsal --pages 600 --seed 5"
 
 
@@ -109,6 +110,8 @@ FAMILIES = {
         *PUBLISHED,
         RCNN.command("run", "teacher_published"),
         labelled_by((*TEACHERS, "teacher_published"), 0.1, "soft_of_four"),
+        RCNN.command("train", "pretrain_published"),
+        RCNN.command("run", "teacher_published_corpus"),
     ),
 }
 RESULT_OF = {"d-fine": "poleval", "rcnn": "poleval_rcnn"}
