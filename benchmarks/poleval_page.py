@@ -74,9 +74,7 @@ def published(facts: Mapping[str, Any]) -> dict[str, str]:
     """mAP of the teachers with a published backbone, by name."""
     others = facts.get("other_teachers", {})
     return {
-        name: f"{100 * others[name]['scores']['map']['value']:.1f}"
-        for name in PUBLISHED_TEACHERS
-        if name in others
+        name: f"{100 * others[name]['scores']['map']['value']:.1f}" for name in PUBLISHED_TEACHERS if name in others
     }
 
 
