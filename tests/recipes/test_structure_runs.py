@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from distildoc.models.experts import gates_of
-from distildoc.models.load import fingerprint, load_model
+from distildoc.models.load import fingerprint, load_model, save_model
 from distildoc.recipes import classification, stages
 from distildoc.recipes.config import RunConfig
 from distildoc.recipes.folder import RunFolder
@@ -71,6 +71,31 @@ def test_gates_of_a_run_lose_entropy_and_the_records_say_so(config_of: ConfigOf,
     assert len(found) == 3
     assert 0 <= found[-1] < found[1] < found[0]
     assert [tuple(gate.affinity.shape) for gate in gates_of(load_model(tmp_path / "run" / "model"))] == [(4, 2), (3, 4)]
+
+
+def test_a_second_stage_trains_the_blocks_of_a_tree_that_stays_even_where_parents_are_nearly_tied(
+    config_of: ConfigOf, teacher: Path, tmp_path: Path
+) -> None:
+    tree = {"name": "hme", "inner": 4, "outer": 4}
+    labels = {"method": "supervised"}
+    stages.train(config_of(model=tree, terms=[labels, {"method": "gates"}], train={"epochs": 1}), tmp_path / "first")
+    first = load_model(tmp_path / "first" / "model")
+    with torch.no_grad():
+        for gate in gates_of(first):
+            rows, best = torch.arange(len(gate.parents)), gate.parents
+            gate.affinity[rows, (best + 1) % gate.affinity.shape[1]] = gate.affinity[rows, best] - 0.001
+    save_model(first, tmp_path / "first" / "model")
+    fixed = {"method": "gates", "start": 1e-6, "end": 1e-6, "watch": True}
+    going_on = {"start": str(tmp_path / "first"), "start_with": "all", "train": {"epochs": 4, "lr": 0.02}}
+    stages.train(config_of(model=tree, terms=[labels, fixed], **going_on), tmp_path / "second")
+    second = load_model(tmp_path / "second" / "model")
+    pairs = list(zip(gates_of(first), gates_of(second), strict=True))
+    assert len(pairs) == 2
+    assert all(torch.equal(old.parents, new.parents) for old, new in pairs)
+    before, after = (dict(model.named_parameters()) for model in (first, second))
+    assert not torch.equal(before["body.levels.0.0.weight"], after["body.levels.0.0.weight"])
+    records = [one for one in read_records(tmp_path / "second" / "records.jsonl") if one["kind"] == "train"]
+    assert [one["losses"]["gates"] for one in records] == [0.0] * 4  # type: ignore[index]
 
 
 def test_a_student_with_virtual_attention_is_stored_as_a_plain_one(

@@ -8,7 +8,8 @@ Paper: Xue et al. 2021, arXiv:2105.04181 (KDExplainer), the hierarchical mixture
 model `hme`. With `watch` the entropy is recorded and has no gradient, as in the paper's tree: this term with `watch`,
 beside `supervised` and `kd`, is their first stage. Without it the entropy is also minimised, as in their virtual
 attention module. The second stage, a tree that no longer changes, is a run from that student (`start_with: all`) with
-`start` and `end` at 0.001, where the gates are one-hot.
+`start` and `end` at 1e-6, where the gates are one-hot and have no gradient; at 0.001 parents that are nearly tied may
+still change places.
 
 Validation sees the tree from the first epoch on, long before the student is trained as one: set `keep: last`. We
 differ: blocks and gates have one learning rate (theirs hold the gates for two epochs), t moves with every step, and t
