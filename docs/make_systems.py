@@ -7,11 +7,15 @@ POINTED, for what methods gained; and in systems/ the claims of published system
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks" / "systems"))
+from verdicts import LEVEL, WORDS, above
 
 from distildoc.methods import METHODS
 from distildoc.schema.writing import new_file
@@ -20,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 MEASURED = ROOT / "src" / "distildoc" / "recipes" / "measured.json"
 PAGE = ROOT / "docs" / "systems.md"
-LEVEL = 0.05  # of a gain that is told, after Holm's correction
 CONTROLS = ("reversed", "random")  # in the names of arms that stand against a method, not for it
 AXES = {
     "accuracy": "accuracy",
@@ -29,6 +32,7 @@ AXES = {
 }  # scores whose gains are told
 LABELS = "labels alone"
 HOLM, INTERVAL = "p < 0.05 after Holm's correction", "95 % interval above 0"
+T_TEST = f"{INTERVAL}, t-test over seeds"
 POINTED = (  # result, path of estimates by name of a method, points in 1, where, score, over what
     ("gradients", "compression/over_labels", 1, "five classes", "accuracy", LABELS),
     ("gradients", "width/over_labels", 1, "sixteen classes", "accuracy", LABELS),
@@ -36,6 +40,7 @@ POINTED = (  # result, path of estimates by name of a method, points in 1, where
     ("kdiga", "gains", 1, "", "accuracy under PGD-20", "kd"),
     ("flow_harder", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
     ("flow_tuned", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
+    ("flow_settled", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
     ("lelp_text", "gains", 100, "SST-2", "accuracy", LABELS),
     ("lelp_text_few", "gains", 100, "SST-2, few texts", "accuracy", LABELS),
 )
@@ -55,24 +60,26 @@ LAYOUT_GAINS = {"gain": "mAP", "gain_map_post": "mAP of the regions shown"}
 Gain = dict[str, Any]
 SHOWN = 3  # estimates of a claim in the table
 IN_POINTS = ("gradients",)  # results whose estimates are points, not shares
-VERDICTS = {True: "holds", False: "does not hold", "partly": "holds in part"}
 
 
 def measured() -> dict[str, Any]:
-    """By method: its cost, and the places where it was significantly better than a baseline; None where not tried."""
+    """By method: its cost, the places where it was significantly better than a baseline, None where not tried, and in
+    how many of the results it is in.
+    """
     cost = read(RESULTS / "method_cost.json")["methods"]
-    found = {path: read(path) for path in sorted(RESULTS.rglob("*.json"))}
-    helped: dict[str, list[Gain]] = {}
-    for method, gain in (*(one for path, result in found.items() for one in gains(path.stem, result)), *pointed()):
-        helped.setdefault(method, []).append(gain)
-    tried = {method for result in found.values() for method in methods_in(result)}
-    return {
-        name: {
-            "cost": costs(cost[name]) if name in cost else None,
-            "helped": best(helped.get(name, [])) if name in tried else None,
+    found = {path.stem: read(path) for path in sorted(RESULTS.rglob("*.json"))}
+    helped = {name: [*gains(name, result), *pointed(name, result)] for name, result in found.items()}
+    tried = {name: methods_in(result) for name, result in found.items()}
+    told: dict[str, Any] = {}
+    for method in sorted({*cost, *(method for methods in tried.values() for method in methods)}):
+        own = {name: [gain for one, gain in pairs if one == method] for name, pairs in helped.items()}
+        count = sum(method in methods for methods in tried.values())
+        told[method] = {
+            "cost": costs(cost[method]) if method in cost else None,
+            "helped": best([gain for one in own.values() for gain in one]) if count else None,
+            "results": {"tried": count, "helped": sum(map(bool, own.values()))},
         }
-        for name in sorted({*cost, *helped, *tried})
-    }
+    return told
 
 
 def best(found: list[Gain]) -> list[Gain]:
@@ -107,15 +114,15 @@ def terms_in(study: object) -> Iterator[str]:
             yield from terms_in(one)
 
 
-def pointed() -> Iterator[tuple[str, Gain]]:
-    """Method and gain of everything in POINTED whose interval lies above 0."""
-    for name, path, scale, where, score, over in POINTED:
-        at: Any = read(RESULTS / "systems" / f"{name}.json")
+def pointed(name: str, result: Mapping[str, Any]) -> Iterator[tuple[str, Gain]]:
+    """Method and gain of what POINTED names in a result, where it counts by the rule of the claims."""
+    for own, path, scale, where, score, over in POINTED:
+        at: Any = result if own == name else {}
         for key in path.split("/"):
-            at = at[key]
+            at = at.get(key, {})
         for method, gain in at.items():
-            if gain["low"] > 0 and method != "features":  # the unweighted control of gradient_features
-                yield method, told_gain(name, where, score, over, scale * gain["value"], INTERVAL)
+            if above(gain) and method != "features":  # the unweighted control of gradient_features
+                yield method, told_gain(name, where, score, over, scale * gain["value"], T_TEST)
 
 
 def told_gain(study: str, where: str, score: str, over: str, points: float, shown_by: str) -> Gain:
@@ -125,7 +132,7 @@ def told_gain(study: str, where: str, score: str, over: str, points: float, show
 
 def costs(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "over": one["over"].split()[0],
+        "over": one["over"],
         "time": round(one["time"]["median"], 2),
         "memory": round(one["memory"], 2),
     }
@@ -182,8 +189,9 @@ def page() -> str:
         "95 % intervals of all of its comparisons, of draws of pages and seeds, lie on its side of zero and a t-test",
         "over the seeds is significant as well (p < 0.05); *in part* means that some do and none lies against it. With",
         "three seeds the t-test is hard to pass: a claim that does not hold may only want more of them. Claims of",
-        "another kind (that nothing differs, by how much at least, by a permutation) are judged as their page says;",
-        "ces_kd corrects its differences for their number (Holm).",
+        "another kind (that nothing differs, by how much at least, by a permutation) are judged as their page says.",
+        "So are two results that have another rule: ces_kd, its first try, takes draws alone and corrects them for",
+        "their number (Holm), and the gates of KDExplainer have the t-intervals of their seeds.",
         "Differences of scores that name no unit are shares, 0.01 being one point; those of entropies are nats.",
         "",
         "| system | claim | ours | |",
@@ -191,7 +199,7 @@ def page() -> str:
     ]
     for path in sorted((RESULTS / "systems").glob("*.json")):
         for claim in read(path)["claims"]:
-            verdict = VERDICTS[claim["holds"]]
+            verdict = WORDS[claim["holds"]]
             ours = told(claim["ours"], "+.1f" if path.stem in IN_POINTS else "+.3f")
             if not ours:
                 raise ValueError(f"{path}: nothing to show of what was found for '{claim['claim']}'")
@@ -203,16 +211,15 @@ def page() -> str:
 def times() -> list[str]:
     """A table of what the studies behind each result took."""
     lines = [
-        "Minutes that all runs of the studies behind a page trained, one after the other on one busy core, where the",
-        "studies were run since that is written down; and the seeds of all its studies together.",
+        "Minutes that all runs of the studies behind a page trained, one after the other on one busy core, and the",
+        "seeds of all its studies together: a claim is of the seeds of one of them, which its page tells.",
         "",
         "| system | minutes | seeds |",
         "|---|--:|--:|",
     ]
     for path in sorted((RESULTS / "systems").glob("*.json")):
         result = read(path)
-        minutes = f"{result['training_minutes']:.0f}" if "training_minutes" in result else ""
-        lines.append(f"| {path.stem} | {minutes} | {len(result['seeds'])} |")
+        lines.append(f"| {path.stem} | {result['training_minutes']:.0f} | {len(result['seeds'])} |")
     return lines
 
 

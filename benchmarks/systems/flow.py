@@ -253,7 +253,7 @@ def main() -> None:
         "models": {name: study.table(name) for name in (*study.before, *study.cells)},
     }
     over = study.gain("flow", "pkt_auxiliary", "cosine")
-    facts["gains"] = {"flow": {"value": over["mean"], "low": over["low"], "high": over["high"]}}
+    facts["gains"] = {"flow": {"value": over["mean"], **{key: over[key] for key in ("low", "high", "p_t_test")}}}
     if study.validation:
         facts |= {"validation": study.validation, "chosen": study.chosen}
     if "direct_information" in study.cells:

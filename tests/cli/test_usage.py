@@ -86,7 +86,7 @@ def test_missing_training_libraries_are_named_with_their_extra(library: str, tmp
     assert found.stderr == f"error: this command needs {library}: pip install 'distildoc[train]'\n"
 
 
-COLUMNS = {"name", "tasks", "idea", "paper", "year", "kind", "needs", "cost", "helped", "module"}
+COLUMNS = {"name", "tasks", "idea", "paper", "year", "kind", "needs", "cost", "helped", "results", "module"}
 
 
 def test_methods_as_json_have_paper_year_kind_and_needs(distildoc: Distildoc) -> None:

@@ -41,19 +41,18 @@ def _show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json:
 
 
 def _gains(row: Mapping[str, object]) -> str:
-    """The first gain with its baseline and place, and in how many studies there were others."""
-    helped = row["helped"]
+    """The first gain with its baseline and place, and in how many results there was one."""
+    helped, results = row["helped"], row["results"]
     if row["name"] == "supervised":
         return "the baseline"
-    if not isinstance(helped, list):
+    if not isinstance(helped, list) or not isinstance(results, dict):
         return "not tried"
     if not helped:
-        return "no gain shown"
+        return f"no gain shown in {results['tried']}"
     most = helped[0]
     place = ", ".join(part for part in (most["study"], most["where"]) if part)
-    others = len({one["study"] for one in helped}) - 1
-    more = f"; in {others} more {'study' if others == 1 else 'studies'}" if others else ""
-    return f"{most['score']} {most['points']:+.1f} over {most['over']} ({place}){more}"
+    count = f"gains in {results['helped']} of {results['tried']} results"
+    return f"{most['score']} {most['points']:+.1f} over {most['over']} ({place}); {count}"
 
 
 def _cell(value: object) -> str:

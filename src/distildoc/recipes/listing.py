@@ -31,12 +31,13 @@ DETECTOR_SETTINGS: dict[str, dict[str, Any]] = {"d-fine-micro": {"queries": 4}, 
 def method_rows() -> list[Row]:
     """Every method: name, paper, year, kind, needs, cost, where it helped, what it does, module.
 
-    cost    CPU time and memory of a training step over those of `over`, which is `kd`, or `query_kd` for methods of
-            layouts alone, as measured in benchmarks/method_cost.py.
-    helped  where it was better than a baseline beyond doubt: study, where in it, score, over what, points, shown by;
-            the largest first, but last those of teachers that knew more than the student; None where no study has
-            tried it.
-    idea    first line of its page.
+    cost     CPU time and memory of a training step over those of `over`: `kd` with the same student, or for methods of
+             layouts alone `query_kd` or `pseudo_labels`, as measured in benchmarks/method_cost.py.
+    helped   where it was better than a baseline: study, where in it, score, over what, points, and the test that shows
+             it; the largest first, but last those of teachers that knew more than the student; None where no study
+             has tried it.
+    results  in how many committed results it was `tried`, and in how many of them it `helped`.
+    idea     first line of its page.
 
     Methods of other packages may lack paper and kind, and have no measurements: these are None.
     """
@@ -127,6 +128,7 @@ def _method_row(name: str, module: ModuleType, measurements: Row | None) -> Row:
         "needs": needs_of(module),
         "cost": None if measurements is None else measurements["cost"],
         "helped": None if measurements is None else measurements["helped"],
+        "results": None if measurements is None else measurements["results"],
         "idea": (module.__doc__ or "").strip().partition("\n")[0],
         "module": module.__name__,
     }
