@@ -43,12 +43,6 @@ def features_of(arms: paired.Arms, names: Sequence[str], *, ours: str, plain: Se
     }
 
 
-def shares_of(arms: paired.Arms, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By arm, how much of the student's code the noise adapter keeps."""
-    runs = {name: [denoising(Trained(cell.folder)) for cell in arms[name]] for name in names}
-    return {name: estimate(stacked(own)[SHARE]) for name, own in runs.items()}
-
-
 def stacked(runs: Sequence[Mapping[str, Floats]]) -> Stages:
     return {name: np.stack([run[name] for run in runs]) for name in runs[0]}
 
