@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ces_kd_order import FIRST_VIEW, order_lines
 from measuring import ROOT, write_result
 from paired import minutes, parameters, rounded, validated
 from verdicts import WORDS, judged
@@ -137,7 +138,10 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
     ]
     lines += [f"- {one['claim']}: **{WORDS[one['holds']]}**. {one['ours']}." for one in facts["claims"]]
-    lines += ["", f"Tried: {facts['claims'][0]['tried']}.", ""]
+    means = {place["method"]: place["scores"]["accuracy"]["value"] for place in facts["places"]}
+    others = tuple(arm for compared in CLAIMS.values() for arm in compared)
+    lines += ["", *order_lines(OURS, others, means, ARMS)]
+    lines += [f"Tried: {facts['claims'][0]['tried']}.", "", *FIRST_VIEW.strip().splitlines(), ""]
     return "\n".join(lines)
 
 
