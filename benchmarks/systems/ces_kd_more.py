@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import paired
+from ces_kd_order import FIRST_VIEW, order_lines
 from verdicts import verdict
 
 from distildoc.study.results import Results
@@ -111,8 +112,12 @@ def page(facts: Mapping[str, Any]) -> str:
         f"{facts['training_minutes']:.0f} minutes.",
         "",
         *paired.claim_lines(facts["claims"]),
+        "",
     ]
-    return "\n".join([*lines, "", f"Tried: {TRIED}.", "", *READING.strip().splitlines(), ""])
+    best = facts["chosen"]
+    others = (best["kd_large"], best["takd"], "kd_chain_middle", "dgkd")
+    lines += order_lines(best["ces"], others, {name: one["value"] for name, one in nano.items()}, ARMS)
+    return "\n".join([*lines, f"Tried: {TRIED}.", "", *(READING + FIRST_VIEW).strip().splitlines(), ""])
 
 
 INTRODUCTION = """

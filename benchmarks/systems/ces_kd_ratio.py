@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import paired
+from ces_kd_order import FIRST_VIEW
 from verdicts import verdict
 
 from distildoc.study.results import Results
@@ -73,7 +74,8 @@ def page(facts: Mapping[str, Any]) -> str:
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     lines += ["", f"{facts['test_pages']:,} test pages, {len(facts['seeds'])} seeds.", ""]
-    return "\n".join([*lines, *paired.claim_lines(facts["claims"]), "", f"Tried: {TRIED}.", ""])
+    lines += [*paired.claim_lines(facts["claims"]), "", f"Tried: {TRIED}.", "", *FIRST_VIEW.strip().splitlines()]
+    return "\n".join([*lines, ""])
 
 
 INTRODUCTION = """

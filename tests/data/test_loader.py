@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from distildoc.core.batch import Batch
+from distildoc.core.batch import Batch, Key
 from distildoc.data.augment import Augmentation
 from distildoc.data.loader import Loader
 from distildoc.data.pageset import PageSet
@@ -154,6 +154,20 @@ def test_all_views_covers_every_view_that_epochs_show_with_the_same_pixels() -> 
 def test_all_views_are_shared_among_processes_without_overlap() -> None:
     parts = [{key for b in loader(rank=rank, world=3).all_views() for key in b.keys} for rank in range(3)]
     assert sum(map(len, parts)) == 22 == len(set.union(*parts))
+
+
+def test_every_view_is_the_same_for_all_processes() -> None:
+    augmentation = Augmentation(views=3)
+    parts = [
+        [key for b in loader(augmentation=augmentation, rank=rank, world=2).every_view() for key in b.keys]
+        for rank in range(2)
+    ]
+    assert parts[0] == parts[1] == [Key(f"p{i}", view) for i in range(22) for view in (1, 2, 3)]
+
+
+def test_every_view_of_unbounded_augmentation_is_each_page_as_it_is() -> None:
+    found = [key for batch in loader(augmentation=Augmentation()).every_view() for key in batch.keys]
+    assert found == [Key(f"p{i}", 0) for i in range(22)]
 
 
 def test_all_views_of_unbounded_augmentation_are_refused() -> None:

@@ -1,6 +1,7 @@
 """Methods that look at all pages first, follow the clock, or finish the student."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -80,6 +81,25 @@ def test_every_page_is_seen_once_and_counted(parts: tuple[Distiller, Live, Looki
     assert counted == [(3, 7), (6, 7), (7, 7)]
     wanted = torch.cat([teacher(batch).outputs["logits"] for batch in batches()]).mean(0)
     torch.testing.assert_close(method.mean, wanted)
+
+
+def test_a_method_that_needs_every_view_sees_them_and_another_the_first_alone() -> None:
+    class Viewing(Looking):
+        needs: ClassVar[Needs] = Needs(every_view=True)
+
+    def views() -> Iterator[Batch]:
+        for batch in batches():
+            for view in (1, 2):
+                yield replace(batch, keys=tuple(Key(key.page, view) for key in batch.keys))
+
+    first, every = Looking(), Viewing()
+    student, teacher = (build_model("cnn-micro", labels=LABELS, size=(32, 32), seed=seed) for seed in (0, 1))
+    distiller = Distiller(student, [Term("first", first, constant(1.0)), Term("every", every, constant(1.0))])
+    counted: list[int] = []
+    survey(distiller, Live(teacher), batches, count=7, views=views, progress=lambda done, _: counted.append(done))
+    assert Counter(first.seen) == {f"p{i}": 1 for i in range(7)}
+    assert Counter(every.seen) == {f"p{i}": 2 for i in range(7)}
+    assert counted == [3, 6, 7, 10, 10, 13, 13, 14, 14]
 
 
 def test_a_method_is_not_tried_before_its_survey(parts: tuple[Distiller, Live, Looking]) -> None:

@@ -53,6 +53,7 @@ class Needs:
     input_gradients             differentiates the student with respect to the pixels.
     own_pixels                  runs the student on pixels of its own making.
     every_class                 cannot do with a teacher that lacks some of the student's classes.
+    every_view                  surveys all views of a page where these are bounded, not the first alone.
     experts                     how many teachers it wants as a sequence; 1 means one View. A method that takes any
                                 number asks for `Pair.experts`.
     """
@@ -66,6 +67,7 @@ class Needs:
     input_gradients: bool = False
     own_pixels: bool = False
     every_class: bool = False
+    every_view: bool = False
     experts: int = 1
 
     @property
@@ -105,7 +107,8 @@ class Surveys(Protocol):
 
     What it finds is a function of pages, teacher and initial student, so that a run that goes on finds it again: it
     surveys before it reads its checkpoint. Pages come as
-    they are, or in their first view where a cache holds nothing else; they can be gone through once.
+    they are, or in their first view where a cache holds nothing else, or in all of these with `Needs.every_view`; they
+    can be gone through once.
     """
 
     def survey(self, pages: Iterable[Seen]) -> None: ...

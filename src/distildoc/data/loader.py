@@ -110,22 +110,30 @@ class Loader:
         """Each page once, in the order of the page set, whatever the process: as it is, or in the first of its views
         where these are bounded, so that a cache can answer.
         """
-        view = 0 if self.augmentation is None or self.augmentation.views is None else 1
-        rows = [(index, view) for index in range(len(self.pages))]
-        return self._batches([rows[start : start + self.batch] for start in range(0, len(rows), self.batch)])
+        return self._in_turn(range(len(self.pages)), self._foreseen[:1])
+
+    def every_view(self) -> Iterator[Batch]:
+        """Each page once in each of its views, whatever the process; as it is, where these are unbounded."""
+        return self._in_turn(range(len(self.pages)), self._foreseen)
 
     def all_views(self) -> Iterator[Batch]:
         """Every (page, augmentation id) that epochs can show, once; with several processes, this one's share.
 
         The size is always that of `preprocess`. Raises ConfigError where the views are unbounded.
         """
-        ids = [0]
-        if self.augmentation is not None:
-            if self.augmentation.views is None:
-                raise ConfigError("all views of unbounded augmentation were asked for; set `views` in `augment`")
-            ids = list(range(1, self.augmentation.views + 1))
+        if self.augmentation is not None and self.augmentation.views is None:
+            raise ConfigError("all views of unbounded augmentation were asked for; set `views` in `augment`")
         mine = range(self.rank * len(self.pages) // self.world, (self.rank + 1) * len(self.pages) // self.world)
-        views = [(index, augmentation) for index in mine for augmentation in ids]
+        return self._in_turn(mine, self._foreseen)
+
+    @property
+    def _foreseen(self) -> list[int]:
+        """The augmentation ids that are known beforehand: those of bounded views, else 0, the page as it is."""
+        views = None if self.augmentation is None else self.augmentation.views
+        return [0] if views is None else list(range(1, views + 1))
+
+    def _in_turn(self, pages: range, ids: Sequence[int]) -> Iterator[Batch]:
+        views = [(index, augmentation) for index in pages for augmentation in ids]
         return self._batches([views[start : start + self.batch] for start in range(0, len(views), self.batch)])
 
     def _view(self, index: int, epoch: int) -> View:

@@ -1,11 +1,13 @@
 """CES-KD: every page is taught by one expert of several, easy pages by a small one and hard pages by a large one.
 
-    L = T^2 mean_pages KL( softmax(z_k / T) || softmax(z_s / T) )        k = min( stratum(page), unlocked(t) )
-    stratum = floor( n r(page) )        unlocked(t) = floor( n min(1, t / t_full) ), at most n - 1
+    L = T^2 mean_pages KL( softmax(z_k / T) || softmax(z_s / T) )        k = min( stratum(view), unlocked(t) )
+    stratum = floor( n r(view) )        unlocked(t) = floor( n min(1, t / t_full) ), at most n - 1
 
 E_0 ... E_{n-1} are the experts from the smallest to the largest, in the order of `teacher.runs` with `teacher.experts:
-true`; r is the page's rank by how hard it is for the largest, 0 for the easiest page and below 1 for the hardest; t is
-the share of the training done. The strata are of equal mass; pages that are equally hard are ranked by their ids.
+true`; r is the rank of a view of a page by how hard it is for the largest, 0 for the easiest and below 1 for the
+hardest; t is the share of the training done. Noise makes one view of a page harder than another, so all views of all
+pages are ranked together; with unbounded views a page has the rank that it has as it is. The strata are of equal mass;
+views that are equally hard are ranked by their ids.
 
 Paper: Amara et al. 2022, arXiv:2209.07606. Only its abstract could be read: a chain of experts of decreasing capacity,
 one of them for every image, chosen by a stratified curriculum of how hard the image is to classify, so that the student
@@ -15,10 +17,10 @@ next larger one (Mirzadeh et al. 2020, arXiv:1902.03393): runs of `kd` that teac
 
 The weight alpha of distillation against labels is the ratio of two term weights: add the term `supervised` (alpha 0.7
 is 0.7 for this term and 0.3 for that one). With one expert this is `kd`. `assignment: reversed` and `random` are
-controls: the same strata, pacing and loss with hard pages for small experts, or with pages dealt out by chance.
+controls: the same strata, pacing and loss with hard views for small experts, or with views dealt out by chance.
 
-Cost: a live teacher runs all experts on every batch; from caches it costs what `kd` does. Before the first step all
-training pages are looked at once.
+Cost: a live teacher runs all experts on every batch; from caches it costs what `kd` does. Before the first step every
+bounded view of all training pages is looked at once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +31,7 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat
 from torch import Tensor
 
-from distildoc.core.batch import Batch
+from distildoc.core.batch import Batch, Key
 from distildoc.core.clock import Clock
 from distildoc.core.method import Kind, Losses, Method, Needs, Paper, Seen
 from distildoc.core.model import Model
@@ -53,7 +55,7 @@ DIFFICULTIES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass
 class ChosenExpert:
-    """strata  of every training page by its id, once it has been surveyed."""
+    """strata  of every view of the training pages, once they have been surveyed."""
 
     experts: int
     difficulty: Callable[[Tensor, Tensor], Tensor]
@@ -61,27 +63,31 @@ class ChosenExpert:
     t_full: float
     temperature: float
     seed: int
-    strata: dict[str, int] = field(default_factory=dict)
+    strata: dict[Key, int] = field(default_factory=dict)
 
     @property
     def needs(self) -> Needs:
-        return Needs(experts=self.experts)
+        return Needs(experts=self.experts, every_view=True)
 
     def adapt(self, student: Model) -> Model:
         return student
 
     def survey(self, pages: Iterable[Seen]) -> None:
-        """Ranks the pages by how hard they are for the largest expert."""
-        found: dict[str, float] = {}
+        """Ranks the views by how hard they are for the largest expert."""
+        found: dict[Key, float] = {}
         for batch, views in pages:
             values = self.difficulty(several(views)[-1].outputs["logits"], batch.targets["label"])
-            found |= zip((key.page for key in batch.keys), values.tolist(), strict=True)
+            found |= zip(batch.keys, values.tolist(), strict=True)
         self.strata = assigned(strata_of(found, self.experts), self.experts, how=self.assignment, seed=self.seed)
 
     def chosen(self, batch: Batch, clock: Clock) -> Tensor:
         """The expert of each page, [B] int64."""
         most = unlocked(clock.progress, self.experts, t_full=self.t_full)
-        return torch.tensor([min(self.strata[key.page], most) for key in batch.keys])
+        return torch.tensor([min(self._stratum(key), most) for key in batch.keys])
+
+    def _stratum(self, key: Key) -> int:
+        """Of a view, or of its page as it is where the views have no end."""
+        return self.strata[key if key in self.strata else Key(key.page, 0)]
 
     def __call__(self, student: View, teacher: View | Sequence[View], batch: Batch, clock: Clock) -> Losses:
         said = torch.stack([view.outputs["logits"] for view in several(teacher)])
@@ -90,20 +96,20 @@ class ChosenExpert:
         return {"kl": kl_from_logits(wanted, student.outputs["logits"], temperature=self.temperature).mean()}
 
 
-def strata_of(difficulty: Mapping[str, float], count: int) -> dict[str, int]:
-    """0 for the easiest pages to count - 1 for the hardest, by page id; each of the same number, give or take one."""
-    ranked = sorted(difficulty, key=lambda page: (difficulty[page], page))
-    return {page: count * rank // len(ranked) for rank, page in enumerate(ranked)}
+def strata_of(difficulty: Mapping[Key, float], count: int) -> dict[Key, int]:
+    """0 for the easiest views to count - 1 for the hardest, by key; each of the same number, give or take one."""
+    ranked = sorted(difficulty, key=lambda key: (difficulty[key], key))
+    return {key: count * rank // len(ranked) for rank, key in enumerate(ranked)}
 
 
-def assigned(strata: Mapping[str, int], count: int, *, how: Assignment, seed: int) -> dict[str, int]:
-    """The expert of every page in the end: its stratum, the opposite one, or one by chance, each as often as before."""
+def assigned(strata: Mapping[Key, int], count: int, *, how: Assignment, seed: int) -> dict[Key, int]:
+    """The expert of every view in the end: its stratum, the opposite one, or one by chance, each as often as before."""
     if how == "reversed":
-        return {page: count - 1 - stratum for page, stratum in strata.items()}
+        return {key: count - 1 - stratum for key, stratum in strata.items()}
     if how == "random":
-        pages = sorted(strata)
-        order = torch.randperm(len(pages), generator=torch.Generator().manual_seed(seed)).tolist()
-        return {page: strata[pages[other]] for page, other in zip(pages, order, strict=True)}
+        keys = sorted(strata)
+        order = torch.randperm(len(keys), generator=torch.Generator().manual_seed(seed)).tolist()
+        return {key: strata[keys[other]] for key, other in zip(keys, order, strict=True)}
     return dict(strata)
 
 
@@ -123,7 +129,7 @@ def build(
 ) -> Method:
     """temperature: as in kd. difficulty: -log p of the true class (the entropy for pages without one), the entropy, or
     how close the two likeliest classes are; all of the largest expert. assignment: see the module. t_full: share of the
-    training after which every page has its own expert; 0 from the first step. seed: of `assignment: random`.
+    training after which every view has its own expert; 0 from the first step. seed: of `assignment: random`.
     """
     experts = pair.require_experts("ces_kd")
     return ChosenExpert(experts, DIFFICULTIES[difficulty], assignment, t_full, temperature, seed)

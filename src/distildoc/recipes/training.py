@@ -188,8 +188,16 @@ def _survey(parts: Parts, accelerator: Accelerator, screen: Screen) -> None:
     if not surveying(parts.distiller.terms):
         return
     parts.distiller.to(accelerator.device)
+    loader = parts.loader
     with screen.bar("survey") as advance:
-        survey(parts.distiller, parts.teacher, parts.loader.once, count=len(parts.loader.pages), progress=advance)
+        survey(
+            parts.distiller,
+            parts.teacher,
+            loader.once,
+            count=len(loader.pages),
+            views=loader.every_view,
+            progress=advance,
+        )
 
 
 def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:

@@ -28,11 +28,13 @@ def survey(
     pages: Callable[[], Iterable[Batch]],
     *,
     count: int,
+    views: Callable[[], Iterable[Batch]] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """One pass over the pages for every term that wants one; then each of these terms is tried on two of them.
 
     pages  gives each of the `count` training pages once.
+    views  gives them in every view, for terms with `Needs.every_view`; None: they have one.
 
     Raises ConfigError for a term that does not fit the models or pages. Changes nothing where no term surveys.
     """
@@ -40,7 +42,8 @@ def survey(
     wanting = surveying(distiller.terms)
     for number, term in enumerate(wanting):
         known = distiller.known if term.method.needs.reads_outputs else None
-        seen = _seen(teacher, pages(), device, known)
+        looked_at = views if views is not None and term.method.needs.every_view else pages
+        seen = _seen(teacher, looked_at(), device, known)
         _survey(term, _counted(seen, number * count, count * len(wanting), progress))
     if wanting:
         first = next(iter(pages()))
@@ -70,8 +73,9 @@ def _seen(
 
 
 def _counted(seen: Iterator[Seen], done: int, count: int, progress: Progress | None) -> Iterator[Seen]:
+    pages: set[str] = set()
     for batch, view in seen:
         yield batch, view
-        done += len(batch)
+        pages.update(key.page for key in batch.keys)
         if progress is not None:
-            progress(done, count)
+            progress(done + len(pages), count)
