@@ -163,8 +163,8 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         *paired.claim_lines(facts["claims"]),
         "",
-        "The specification asks for logits >= weighted >= plain features; the verdict wants > beyond doubt. By the means",
-        f"of both widths alone, in points to labels alone: {mean_order(facts['by_width'])}.",
+        "The specification asks for logits >= weighted >= plain features; the verdict wants > beyond doubt. By the",
+        f"means of both widths alone, in points to labels alone: {mean_order(facts['by_width'])}.",
         "",
     ]
     for width in facts["by_width"]:
