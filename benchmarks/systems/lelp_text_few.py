@@ -22,7 +22,7 @@ def facts_of(results: Results) -> dict[str, Any]:
 
 
 def page(facts: Mapping[str, Any]) -> str:
-    return lelp_text.page(facts, "LELP on few texts, the second try", INTRODUCTION)
+    return lelp_text.page_of(facts, "LELP on few texts, the second try", INTRODUCTION)
 
 
 INTRODUCTION = """
