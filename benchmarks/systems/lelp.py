@@ -145,7 +145,7 @@ came first: at 64 pixels labels alone left little to gain, so the pages became s
 the specification, were not changed after them. With 16 classes the claim is that nothing is gained and nothing lost: it
 holds where the whole interval lies within two points of 0. Of the text half of the paper's claims
 SST-2 is tried on [a page of its own](lelp_text.md); a second try on pages, in another setting, is on
-[another](lelp_more.md).
+[another](lelp_more.md), and four classes are on [a third](lelp_four.md).
 """
 
 
