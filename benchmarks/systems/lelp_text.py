@@ -81,7 +81,7 @@ def page_of(
     facts: Mapping[str, Any], title: str, introduction: str, *, items: str = "texts", rule: str = MARGIN_SET_LATER
 ) -> str:
     lines = [f"# {title}", "", *introduction.strip().splitlines(), ""]
-    lines += paired.score_lines(facts, NAMES)
+    lines += paired.score_lines(facts, {name: NAMES[name] for name in NAMES if name in facts["test_accuracy"]})
     seeds = len(facts["test_accuracy"]["supervised"]["seeds"])
     lines += [
         "",
