@@ -33,8 +33,8 @@ Made by `python benchmarks/systems/lelp_text_few.py` from
 
 What LELP adds should show most where there is little to learn from, and [the first try](lelp_text.md) had 4,000
 phrases. Here the students learn from 800, without labels, in twice the epochs; teacher, students, tests and settings
-are those of the first try, but random sub-classes have temperature 1 alone: what LELP at another temperature is ahead
-of them, and what they are behind KD at its best, may be that.
+are those of the first try, but random sub-classes have temperature 1 alone, as LELP has by choice: what they are behind
+KD at its best, which is at 4, may be that.
 """
 
 
