@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy.special import rel_entr, softmax
+from scipy.special import log_softmax, rel_entr, softmax
 
 from distildoc.losses.gradients import (
     drawn_feature_weights,
@@ -69,6 +69,27 @@ def test_weights_of_a_linear_head_are_those_of_autograd_and_of_numpy() -> None:
     p, rows = softmax(logits.detach().numpy(), -1), weight.numpy()
     by_hand = [sum(p[n, c] * (rows[c] - p[n] @ rows) ** 2 for c in range(5)) for n in range(6)]
     np.testing.assert_allclose(closed.numpy(), by_hand, rtol=1e-10)
+
+
+def test_weights_of_a_feature_map_are_those_of_numpy_s_differences() -> None:
+    feature, kernel, head = draw(2, 3, 4, 4).requires_grad_(), draw(2, 3, 2, 2, seed=1), draw(5, 18, seed=2)
+    logits = torch.tanh(torch.nn.functional.conv2d(feature, kernel)).flatten(1) @ head.T
+
+    def log_p(pages: np.ndarray) -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(pages, (2, 2), axis=(2, 3))
+        hidden = np.tanh(np.einsum("nchwij,dcij->ndhw", windows, kernel.numpy()))
+        return np.asarray(log_softmax(hidden.reshape(2, 18) @ head.numpy().T, -1))
+
+    at, step = feature.detach().numpy(), 1e-5
+    expected = np.empty_like(at)
+    for place in np.ndindex(at.shape[1:]):  # pages do not depend on each other, so one step moves all of them
+        change = np.zeros_like(at)
+        change[:, *place] = step
+        slope = (log_p(at + change) - log_p(at - change)) / (2 * step)
+        expected[:, *place] = (np.exp(log_p(at)) * slope**2).sum(-1)
+    found = feature_weights(logits, feature).numpy()
+    assert found.shape == (2, 3, 4, 4) and expected.min() < 0.01 * expected.max()
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
 def test_weights_of_logits_are_those_of_autograd() -> None:
