@@ -202,7 +202,8 @@ def arm_facts(
 
 def gains_of(found: Mapping[str, Any], best: str) -> dict[str, dict[str, float]]:
     gains = {method: found[arm]["pgd-20 to kd"] for method, arm in (("kdiga", best), ("adversarial", "adversarial"))}
-    return {method: {"value": one["mean"], "low": one["low"], "high": one["high"]} for method, one in gains.items()}
+    kept = ("low", "high", "p_t_test")
+    return {method: {"value": one["mean"], **{key: one[key] for key in kept}} for method, one in gains.items()}
 
 
 def page(facts: Mapping[str, Any]) -> str:
