@@ -11,7 +11,7 @@ from verdicts import at_least, t_test, verdict
 
 from distildoc.core.batch import Batch
 from distildoc.core.model import Model
-from distildoc.evaluate.smoothing import Smoothing, certify
+from distildoc.evaluate.smoothing import Certified, Smoothing, certify
 from distildoc.models.load import load_model
 from distildoc.recipes.folder import RunFolder
 from distildoc.study.results import Entry
@@ -43,37 +43,40 @@ def estimate(hits: Hits, less: Hits | None = None) -> dict[str, Any]:
 
 
 def certified(
-    arms: Mapping[str, list[Entry]],
-    best: str,
-    pages: Sequence[Batch],
-    smoothing: Smoothing,
-    radii: Sequence[float],
-    also: Sequence[str] = (),
+    arms: Mapping[str, list[Entry]], names: Sequence[str], pages: Sequence[Batch], smoothing: Smoothing
+) -> dict[str, list[Certified]]:
+    """Winners and radii of every page, by arm, one a seed."""
+    return {name: [certify(model_of(entry), pages, smoothing) for entry in arms[name]] for name in names}
+
+
+def compared(
+    found: Mapping[str, Sequence[Certified]], arm: str, radii: Sequence[float], *, kd: str = "kd"
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """By L2 radius: shares of pages certified, and those of the chosen students less those of KD and of their teacher.
-
-    also  other arms whose shares are told.
-    """
-    names = dict.fromkeys((best, *also, "kd", "robust"))
-    found = {name: [certify(model_of(entry), pages, smoothing) for entry in arms[name]] for name in names}
-
-    def within(name: str, radius: float) -> Hits:
-        return np.stack([one.within(radius).numpy() for one in found[name]]).astype(float)
-
-    shares = {name: {f"{radius:g}": estimate(within(name, radius)) for radius in radii} for name in names}
+    """By L2 radius: shares of pages certified, those of an arm less those of KD and of the robust teacher."""
     return {
-        words: {f"{radius:g}": estimate(within(best, radius), within(other, radius)) for radius in radii}
-        for words, other in (("to kd", "kd"), ("to the teacher", "robust"))
-    } | {"shares": shares}
+        words: {f"{radius:g}": estimate(within(found[arm], radius), within(found[other], radius)) for radius in radii}
+        for words, other in (("to kd", kd), ("to the teacher", "robust"))
+    }
 
 
-def certified_claims(shares: Mapping[str, Mapping[str, Any]], tried: str, again: str = "") -> list[dict[str, Any]]:
-    """`shares` as `certified` gives them; `again` stands behind the claims."""
-    to_kd, to_teacher = shares["to kd"], shares["to the teacher"]
+def shares_of(found: Mapping[str, Sequence[Certified]], radii: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """By arm and L2 radius."""
+    return {name: {f"{radius:g}": estimate(within(own, radius)) for radius in radii} for name, own in found.items()}
+
+
+def within(found: Sequence[Certified], radius: float) -> Hits:
+    return np.stack([one.within(radius).numpy() for one in found]).astype(float)
+
+
+def certified_claims(
+    found: Mapping[str, Mapping[str, Any]], tried: str, again: str = "", *, kd: str = "KD"
+) -> list[dict[str, Any]]:
+    """`found` as `compared` gives it; `again` stands behind the claims, `kd` for what the first is held against."""
+    to_kd, to_teacher = found["to kd"], found["to the teacher"]
     return [
         {
-            "claim": f"The student's certified accuracy is above that of KD{again}",
-            "ours": f"points to KD: {listed(to_kd)}",
+            "claim": f"The student's certified accuracy is above that of {kd}{again}",
+            "ours": f"points to {kd}: {listed(to_kd)}",
             "holds": verdict(*to_kd.values()),
             "tried": tried,
         },
