@@ -95,7 +95,7 @@ def compression(results: Results) -> tuple[dict[str, Any], list[int]]:
         "gradient_features - features": difference(mean("gradient_features") - mean("features")),
         "logits_over_plain_features": {w: estimate(values) for w, values in deficit.items()},
         "deficit narrow - wide": {f"{narrow} to {wide}": difference(deficit[narrow] - deficit[wide])},
-        "over_labels": {m: estimate(mean(m) - mean("supervised")) for m in METHODS[1:]},
+        "over_labels": {m: difference(mean(m) - mean("supervised")) for m in METHODS[1:]},
         "gradient_logits - logit_mse": estimate(mean("gradient_logits") - mean("logit_mse")),
     }
     return facts, seeds
