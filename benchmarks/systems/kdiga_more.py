@@ -63,7 +63,13 @@ NOISE = (
 VARIANTS = (  # name, arm, what it is held against, its name, what was tried
     ("The noise variant", "kdiga_noise", "kd_noise", "KD on the same noisy pages", "both saw the noise"),
     ("The adversarial variant", "kdiga_adversarial", "kd", "KD", "KD saw clean pages alone, the variant attacked ones"),
-    ("The iterated form, after five loops,", "kdiga_fifth", "kd", "KD", "three loops first, then the spec's five"),
+    (
+        "The iterated form, after five loops,",
+        "kdiga_fifth",
+        "kd",
+        "KD",
+        "three loops first, then five as in the authors' code",
+    ),
 )
 
 
