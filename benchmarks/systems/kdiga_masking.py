@@ -57,8 +57,8 @@ def masking_claim(found: Mapping[str, Any]) -> dict[str, Any]:
         f"{told(to['single step'])}; under the longest attack {told(found['longest gain over kd'])} points to KD",
         "holds": verdict(at_least(to["longest"], MASKED), *others.values()),
         "tried": f"at most {MASKED:g} points lost to the longest attack, the others weaker for sure; first PGD-{STEPS} "
-        "of one start without an interval, and transfer from students of labels alone, which showed nothing; seeds that "
-        "all lose the same to the longest attack leave a t-test nothing to say, and the claim in part",
+        "of one start without an interval, and transfer from students of labels alone, which showed nothing; seeds "
+        "that all lose the same to the longest attack leave a t-test nothing to say, and the claim in part",
     }
 
 
