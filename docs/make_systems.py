@@ -41,6 +41,7 @@ POINTED = (  # result, path of estimates by name of a method, points in 1, where
     ("flow_harder", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
     ("flow_tuned", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
     ("flow_settled", "gains", 100, "", "retrieval mAP", "pkt_auxiliary"),
+    ("lelp_four", "gains", 100, "four classes", "accuracy", LABELS),
     ("lelp_text", "gains", 100, "SST-2", "accuracy", LABELS),
     ("lelp_text_few", "gains", 100, "SST-2, few texts", "accuracy", LABELS),
 )
