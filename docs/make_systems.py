@@ -69,18 +69,26 @@ def measured() -> dict[str, Any]:
     """
     cost = read(RESULTS / "method_cost.json")["methods"]
     found = {path.stem: read(path) for path in sorted(RESULTS.rglob("*.json"))}
+    if missing := {name for name, *_ in POINTED} - set(found):
+        raise ValueError(f"POINTED names results that are not there: {sorted(missing)}")
     helped = {name: [*gains(name, result), *pointed(name, result)] for name, result in found.items()}
-    tried = {name: methods_in(result) for name, result in found.items()}
+    tried = {name: methods_in(result) if tells_gains(name, result) else set() for name, result in found.items()}
+    known = {method for result in found.values() for method in methods_in(result)}
     told: dict[str, Any] = {}
-    for method in sorted({*cost, *(method for methods in tried.values() for method in methods)}):
+    for method in sorted({*cost, *known}):
         own = {name: [gain for one, gain in pairs if one == method] for name, pairs in helped.items()}
         count = sum(method in methods for methods in tried.values())
         told[method] = {
             "cost": costs(cost[method]) if method in cost else None,
-            "helped": best([gain for one in own.values() for gain in one]) if count else None,
+            "helped": best([gain for one in own.values() for gain in one]) if method in known else None,
             "results": {"tried": count, "helped": sum(map(bool, own.values()))},
         }
     return told
+
+
+def tells_gains(name: str, result: Mapping[str, Any]) -> bool:
+    """Whether it is written in a result what methods gained, and not only how claims fared."""
+    return bool({"rows", "places"} & set(result) or layout_arms(result) or name in {one for one, *_ in POINTED})
 
 
 def best(found: list[Gain]) -> list[Gain]:
@@ -118,9 +126,11 @@ def terms_in(study: object) -> Iterator[str]:
 def pointed(name: str, result: Mapping[str, Any]) -> Iterator[tuple[str, Gain]]:
     """Method and gain of what POINTED names in a result, where it counts by the rule of the claims."""
     for own, path, scale, where, score, over in POINTED:
-        at: Any = result if own == name else {}
+        if own != name:
+            continue
+        at: Any = result
         for key in path.split("/"):
-            at = at.get(key, {})
+            at = at[key]
         for method, gain in at.items():
             if above(gain) and method != "features":  # the unweighted control of gradient_features
                 yield method, told_gain(name, where, score, over, scale * gain["value"], T_TEST)

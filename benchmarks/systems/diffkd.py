@@ -114,7 +114,8 @@ READING = """
 student's features to the code, fitted on the training pages: what both adapters could do without denoising. `equal
 adapter` is of DiffKD's own layers, the two adapters with the predictor between them, of as many weights, run once; it
 is trained from scratch by plain MSE on the features of the student that is done, in the student's batches, for as many
-steps and with its optimiser. `teacher, noised` is the teacher's own code with the noise of the first time, scaled back;
+steps and with its optimiser. Norms of DiffKD's layers and of that adapter have the statistics of the pages they are
+given, held-out ones too. `teacher, noised` is the teacher's own code with the noise of the first time, scaled back;
 below it the same after denoising. An error of 1 is that of the mean, where codes are normalised; `no_code_map` compares
 features as they are.
 

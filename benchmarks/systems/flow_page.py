@@ -100,9 +100,9 @@ were near the ceiling, and those of [the second](flow_harder.md), narrower, lear
 method has three or four settings: the rate of 0.003, 0.01 (`.fast`) or 0.03 (`.faster`), and for those with hidden
 layers a slower decay of their weights at 0.003 as well (`.late`, gamma 0.9). A third of the rate, 0.001, had been tried
 for all and was the worst for each on validation pages; it is left out, which changes nothing but the minutes. Labels
-alone are best at 0.01; the others, at 0.03, the edge of what was tried, are not much better than at 0.01. What is
-undecided here (an interval above 0, p above 0.05) is put to the test again in [the fourth try](flow_settled.md), on
-other seeds.
+alone are best at 0.01; the others at 0.03, the edge of what was tried, by up to 2.3 points over 0.01, as much as the
+differences that are undecided here. These (an interval above 0, p above 0.05) are put to the test again in [the fourth
+try](flow_settled.md), on other seeds.
 """
 FOURTH = """
 The pages, teachers and students of [the third try](flow_tuned.md), each method with the one setting that validation

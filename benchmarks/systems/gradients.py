@@ -216,7 +216,7 @@ TRIED = (
 )
 TRIED_INCREMENTAL = "one setting, chosen beforehand: validation pages are of the new classes and cannot choose it"
 MEANS = """
-The specification asks for accuracies where logits >= weighted features >= plain features. The verdicts here want
+The claim is one of order: logits at least as good as weighted features, and these as plain ones. The verdicts here want
 more: every difference above 0 beyond doubt. By the means alone, in points to labels alone over the widths, the sources
 come in this order:
 """

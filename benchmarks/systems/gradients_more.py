@@ -163,7 +163,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         *paired.claim_lines(facts["claims"]),
         "",
-        "The specification asks for logits >= weighted >= plain features; the verdict wants > beyond doubt. By the",
+        "The claim is one of order, logits >= weighted >= plain features; the verdict wants > beyond doubt. By the",
         f"means of both widths alone, in points to labels alone: {mean_order(facts['by_width'])}.",
         "",
     ]

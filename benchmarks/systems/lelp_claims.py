@@ -18,8 +18,8 @@ Random sub-classes do not help where a gain over KD of more than one point can b
 temperature and at equal temperature; a verdict that this does not hold is none that they help.
 """
 MARGIN_SET_LATER = f"""{MARGIN_TOLD.rstrip()}
-Temperatures above 1 for them, this margin and this rule were set after they had been seen at temperature 1, where they
-were judged against KD at its best temperature alone, with a margin of two points.
+Temperatures above 1 for them, where they have any, this margin and this rule were set after they had been seen at
+temperature 1, where they were judged against KD at its best temperature alone, with a margin of two points.
 """
 Found = Mapping[str, np.ndarray]  # arm -> accuracies, as in paired.py
 

@@ -109,9 +109,9 @@ GLUE's development sentences. Validation texts are phrases, many of them parts o
 scores are higher than those of the test. Intervals are over seeds and texts, paired; the teacher has one seed. With a
 fifth of the phrases it was tried [once more](lelp_text_few.md).
 
-Random sub-classes were first run at temperature 1 alone. There LELP is ahead of them, and they are behind KD at its
-best; at the temperature that the validation texts choose for them they are level with both, so that on these texts
-nothing shows that the embeddings matter. 872 texts are too few to rule out that random sub-classes gain a point.
+Random sub-classes were first run at temperature 1 alone. There LELP is ahead of them, and in the mean they are behind
+KD at its best; at the temperature that the validation texts choose for them they are level with both, so that on these
+texts nothing shows that the embeddings matter. 872 texts are too few to rule out that random sub-classes gain a point.
 """
 
 

@@ -48,7 +48,7 @@ def _gains(row: Mapping[str, object]) -> str:
     if not isinstance(helped, list) or not isinstance(results, dict):
         return "not tried"
     if not helped:
-        return f"no gain shown in {results['tried']}"
+        return f"no gain shown in {results['tried']} results" if results["tried"] else "no gain shown"
     most = helped[0]
     place = ", ".join(part for part in (most["study"], most["where"]) if part)
     count = f"gains in {results['helped']} of {results['tried']} results"

@@ -36,7 +36,7 @@ def method_rows() -> list[Row]:
     helped   where it was better than a baseline: study, where in it, score, over what, points, and the test that shows
              it; the largest first, but last those of teachers that knew more than the student; None where no study
              has tried it.
-    results  in how many committed results it was `tried`, and in how many of them it `helped`.
+    results  in how many of the committed results that tell gains it was `tried`, and in how many it `helped`.
     idea     first line of its page.
 
     Methods of other packages may lack paper and kind, and have no measurements: these are None.

@@ -135,12 +135,7 @@ def _write_cache(config: TeacherConfig, teacher: Teacher, folder: Path, *, loade
     """What one teacher says of every page and view; in a line."""
     with screen.bar("teacher") as advance:
         store = write_cache(
-            folder,
-            teacher,
-            loader=loader,
-            dtype=config.cache_dtype,
-            limit_kib=config.cache_limit_kib,
-            progress=advance,
+            folder, teacher, loader=loader, dtype=config.cache_dtype, limit_kib=config.cache_limit_kib, progress=advance
         )
     return f"{store.folder}: {store.header.rows} rows of {', '.join(slot.name for slot in store.header.slots)}"
 
@@ -188,16 +183,9 @@ def _survey(parts: Parts, accelerator: Accelerator, screen: Screen) -> None:
     if not surveying(parts.distiller.terms):
         return
     parts.distiller.to(accelerator.device)
-    loader = parts.loader
+    count, views = len(parts.loader.pages), parts.loader.every_view
     with screen.bar("survey") as advance:
-        survey(
-            parts.distiller,
-            parts.teacher,
-            loader.once,
-            count=len(loader.pages),
-            views=loader.every_view,
-            progress=advance,
-        )
+        survey(parts.distiller, parts.teacher, parts.loader.once, count=count, views=views, progress=advance)
 
 
 def _refuse_other_teacher(config: RunConfig, stored: object, out: Path) -> None:
