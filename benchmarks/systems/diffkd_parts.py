@@ -105,7 +105,8 @@ are on [the page of DiffKD](diffkd.md).
 On real pages neither the noise adapter nor the auto-encoder could be told to help. In [the second try](diffkd_more.md)
 of the other claims DiffKD at the paper's weight of 1 was ahead of labels and of plain MSE in all of three seeds, which
 were too few. Here are that setting, that weight and KD at the temperature chosen there, with seeds of their own, and
-DiffKD without either part. The controls have the weight of DiffKD and no choice of their own.
+DiffKD without either part. DiffKD and its controls are on the last map alone; the controls have its weight and no
+choice of their own.
 """
 READING = """
 Neither part can be told to help: without the noise adapter, and without the auto-encoder, students are as accurate as
