@@ -122,7 +122,7 @@ class Loader:
         The size is always that of `preprocess`. Raises ConfigError where the views are unbounded.
         """
         if self.augmentation is not None and self.augmentation.views is None:
-            raise ConfigError("all views of unbounded augmentation were asked for; set `augmentation.views`")
+            raise ConfigError("all views of unbounded augmentation were asked for; set `views` in `augmentation`")
         mine = range(self.rank * len(self.pages) // self.world, (self.rank + 1) * len(self.pages) // self.world)
         return self._in_turn(mine, self._foreseen)
 
