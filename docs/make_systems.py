@@ -72,16 +72,16 @@ def measured() -> dict[str, Any]:
     if missing := {name for name, *_ in POINTED} - set(found):
         raise ValueError(f"POINTED names results that are not there: {sorted(missing)}")
     helped = {name: [*gains(name, result), *pointed(name, result)] for name, result in found.items()}
-    tried = {name: methods_in(result) if tells_gains(name, result) else set() for name, result in found.items()}
-    known = {method for result in found.values() for method in methods_in(result)}
+    tried = {name: methods_in(result) for name, result in found.items()}
+    known = set().union(*tried.values())
     told: dict[str, Any] = {}
     for method in sorted({*cost, *known}):
-        own = {name: [gain for one, gain in pairs if one == method] for name, pairs in helped.items()}
-        count = sum(method in methods for methods in tried.values())
+        own = [[gain for one, gain in pairs if one == method] for pairs in helped.values()]
+        count = sum(method in tried[name] and tells_gains(name, result) for name, result in found.items())
         told[method] = {
             "cost": costs(cost[method]) if method in cost else None,
-            "helped": best([gain for one in own.values() for gain in one]) if method in known else None,
-            "results": {"tried": count, "helped": sum(map(bool, own.values()))},
+            "helped": best([gain for found_there in own for gain in found_there]) if method in known else None,
+            "results": {"tried": count, "helped": sum(map(bool, own))},
         }
     return told
 
