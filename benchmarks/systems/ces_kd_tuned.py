@@ -134,12 +134,12 @@ corrected for their number.
 No claim holds, and the direction of the curriculum is against it: at the chosen setting both controls are ahead of it,
 by interval and t-test. Over the table of all four settings, reversed and random assignment have higher means than the
 curriculum everywhere, each so at three of the four; corrected for their number (Holm), two of these eight differences
-are left. The controls were ahead in the second try too, where a page was
-ranked by its first view alone (so ranked, the loss from 70 % on had 34.4 %): ranking every view, the other score and
-the other pacing did not mend it. The reversed arms have the highest means of all, on validation and on test pages; they
-were run as controls and are not judged as a method. One reading, not tested: the views that are hardest for the large
-expert are those on which it errs most itself, and the curriculum has it teach just these. Score, strata and pacing are
-ours, so this says nothing of the authors' own choice of them.
+are left. The controls were ahead in the second try too, where a page was ranked by its first view alone (so ranked, the
+loss from 70 % on had 34.4 %): ranking every view, the other score and the other pacing did not mend it. The reversed
+arms have the highest means of all, on validation and on test pages; they were run as controls and are not judged as a
+method. One reading, not tested: the views that are hardest for the large expert are those on which it errs most itself,
+and the curriculum has it teach just these. Score, strata and pacing are ours, so this says nothing of the authors' own
+choice of them.
 """
 
 

@@ -189,9 +189,9 @@ Certified is a vote under Gaussian noise, as on the first page and on three time
 weight was chosen there, against `kd`, and the noise variant against `kd_noise`; the adversarial one is shown beside
 them and not judged. Earlier the one certified and judged was first the adversarial variant, then `kdiga_noise`, chosen
 among the variants on validation pages, both against `kd`: they were above it and not as robust as the teacher. That is
-no longer judged. `kd_noise`, five loops instead of three
-and the attacks in the third table were added when the first results were known. Pages, nets and weights are those of
-the first page. Teachers and the links of the chain were trained once; students three times.
+no longer judged. `kd_noise`, five loops instead of three and the attacks in the third table were added when the first
+results were known. Pages, nets and weights are those of the first page. Teachers and the links of the chain were
+trained once; students three times.
 """
 
 

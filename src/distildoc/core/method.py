@@ -106,9 +106,8 @@ class Surveys(Protocol):
     """A Method that looks at every training page once before the first step, e.g. for directions in embeddings.
 
     What it finds is a function of pages, teacher and initial student, so that a run that goes on finds it again: it
-    surveys before it reads its checkpoint. Pages come as
-    they are, or in their first view where a cache holds nothing else, or in all of these with `Needs.every_view`; they
-    can be gone through once.
+    surveys before it reads its checkpoint. Pages come as they are, or in their first view where a cache holds nothing
+    else, or in all of these with `Needs.every_view`; they can be gone through once.
     """
 
     def survey(self, pages: Iterable[Seen]) -> None: ...
