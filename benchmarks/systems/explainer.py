@@ -89,6 +89,11 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     return {**numbers, "p_t_test": t_test(values), "seeds": count}
 
 
+def ahead(results: Results, one: str, other: str) -> dict[str, float]:
+    """How much more accurate one arm is than another, over seeds."""
+    return interval(np.subtract(accuracies(results, one), accuracies(results, other)).tolist())
+
+
 def entropies(results: Results) -> dict[str, Any]:
     """By arm, and differences of arms of which the first should be lower, paired by seed."""
     found = {
@@ -166,9 +171,13 @@ def attention(results: Results) -> dict[str, Any]:
     return {
         "validation_accuracy": {name: round(value, 4) for name, value in validated.items()},
         "chosen": chosen,
-        "chosen_to_vam": interval(np.subtract(accuracies(results, chosen), accuracies(results, "vam")).tolist()),
+        "chosen_to_vam": ahead(results, chosen, "vam"),
         "accuracy": {name: rounded(asdict(place.scores["accuracy"])) for name, place in places.items()},
-        "gains": {n: rounded(asdict(p.gains["accuracy"])) for n, p in places.items() if "accuracy" in p.gains},
+        "gains": {
+            name: {**rounded(asdict(place.gains["accuracy"])), "p_t_test": ahead(results, name, "kd")["p_t_test"]}
+            for name, place in places.items()
+            if "accuracy" in place.gains
+        },
         "layers": layers,
         "weights": weights,
         "extra_weights_while_training": layers * BLOCKS**2,
